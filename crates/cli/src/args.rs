@@ -1,0 +1,172 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+/// Why a deepfake detector decided what it decided, and how far that explanation can be trusted.
+#[derive(Parser)]
+#[command(name = "unmask", version, max_term_width = 110)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve gRPC until SIGTERM or SIGINT
+    Serve(Serve),
+    /// Explain pictures, in process or through a server
+    Explain(Explain),
+    /// Score pictures, one forward pass each
+    Predict(Predict),
+    /// List model versions, and why others are refused
+    Models(List),
+    /// List explanation methods and fills with their parameters
+    Methods(List),
+}
+
+/// Where the configuration comes from; each line over the one before.
+#[derive(Group)]
+pub(crate) struct Engine {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any configuration value, such as pool.batch=8; also as UNMASK_POOL__BATCH=8 in the environment
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Directory of model bundles, NAME/VERSION [config: models.root] [default: models]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) models: Option<PathBuf>,
+    /// ONNX Runtime library [config: onnxruntime.library] [environment: ORT_DYLIB_PATH]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) onnxruntime: Option<PathBuf>,
+}
+
+#[derive(Group)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// Address and port [config: server.listen] [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+}
+
+/// In process or remote.
+#[derive(Group)]
+pub(crate) struct Where {
+    /// Ask this server instead of working in process, such as http://127.0.0.1:50051
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "set", "models", "onnxruntime"])]
+    pub(crate) server: Option<String>,
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+}
+
+/// Which picture and which model.
+#[derive(Group)]
+pub(crate) struct Subject {
+    /// Pictures: JPEG, PNG or still WebP
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Model, such as selfblend-mobilenetv2@1; default: the default model's latest version
+    #[arg(long, value_name = "NAME[@VERSION]")]
+    pub(crate) model: Option<String>,
+    /// Part of each picture, in pixels of the picture as displayed; default: all of it
+    #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = crop)]
+    pub(crate) crop: Option<[u32; 4]>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Group)]
+pub(crate) struct Predict {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    #[command(flatten)]
+    pub(crate) place: Where,
+}
+
+#[derive(Group)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    #[command(flatten)]
+    pub(crate) place: Where,
+    /// Explanation method; `unmask methods` lists them
+    #[arg(long, default_value = "rise")]
+    pub(crate) method: String,
+    /// A parameter of the method, such as masks=1000
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) params: Vec<(String, String)>,
+    /// What stands where a region is hidden; `unmask methods` lists fills [default: mean]
+    #[arg(long, conflicts_with = "fill_image")]
+    pub(crate) fill: Option<String>,
+    /// A parameter of the fill, such as sigma=5
+    #[arg(long = "fill-param", value_name = "KEY=VALUE", value_parser = pair, conflicts_with = "fill_image")]
+    pub(crate) fill_params: Vec<(String, String)>,
+    /// A picture as fill, such as the untouched original; same size as the explained one
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) fill_image: Option<PathBuf>,
+    /// Label of the class to explain; default: the predicted class
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) target: Option<String>,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Most forward passes; default: as many as the method announces
+    #[arg(long, value_name = "N")]
+    pub(crate) max_passes: Option<u64>,
+    /// Directory for STEM.json, STEM.npy and STEM.overlay.png; made if missing
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Group)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) place: Where,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("KEY=VALUE is needed, such as masks=1000".into()),
+    }
+}
+
+fn crop(text: &str) -> Result<[u32; 4], String> {
+    let numbers: Result<Vec<u32>, _> = text.split(',').map(|n| n.trim().parse()).collect();
+    let wrong = "four whole numbers X,Y,WIDTH,HEIGHT are needed, such as 40,20,200,200";
+    numbers.ok().and_then(|n| n.try_into().ok()).ok_or_else(|| wrong.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn pairs_and_crops_are_read_or_refused() {
+        assert_eq!(pair("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert!(pair("=1").is_err() && pair("a").is_err());
+        assert_eq!(crop("1, 2,3,4"), Ok([1, 2, 3, 4]));
+        assert!(crop("1,2,3").is_err() && crop("1,2,3,-4").is_err());
+    }
+}

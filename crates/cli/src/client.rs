@@ -1,0 +1,110 @@
+//! Whom to ask: a service in this process or a server. Both answer the same messages.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+use unmask_protocol::v1;
+use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
+use unmask_protocol::v1::explanation_service_server::ExplanationService;
+use unmask_protocol::v1::model_service_client::ModelServiceClient;
+use unmask_protocol::v1::model_service_server::ModelService;
+use unmask_server::{Config, Progress, Service, init_telemetry, status_of};
+
+use crate::args::{Engine, Where};
+
+/// An answer with a picture map of 1024 x 1024 and two pictures is about 10 MiB.
+const MOST_ANSWER_BYTES: usize = 64 << 20;
+
+pub(crate) enum Client {
+    InProcess(Service),
+    Remote(ExplanationServiceClient<Channel>, ModelServiceClient<Channel>),
+}
+
+/// The configuration from file, environment and flags. Commands other than `serve` log errors only, unless told.
+pub(crate) fn config(engine: &Engine, more: &[(String, String)], quiet: bool) -> anyhow::Result<Config> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut overrides = Vec::new();
+    if quiet && std::env::var_os("UNMASK_LOG__FILTER").is_none() {
+        overrides.push(("log.filter".to_owned(), "error".to_owned()));
+    }
+    overrides.extend(engine.models.iter().map(|p| ("models.root".to_owned(), text(p))));
+    overrides.extend(engine.onnxruntime.iter().map(|p| ("onnxruntime.library".to_owned(), text(p))));
+    overrides.extend(more.iter().cloned());
+    overrides.extend(engine.set.iter().cloned());
+    let config = Config::read(engine.config.as_deref(), &overrides)?;
+    init_telemetry(&config.log).map_err(|e| anyhow!(e))?;
+    Ok(config)
+}
+
+impl Client {
+    /// Connects, or loads the models; `progress` is told of passes where the work is done in this process.
+    pub(crate) async fn open(place: &Where, progress: Option<Progress>) -> anyhow::Result<Self> {
+        let Some(url) = &place.server else {
+            let config = config(&place.engine, &[], true)?;
+            let service =
+                tokio::task::spawn_blocking(move || Service::with_progress(&config, progress)).await??;
+            return Ok(Self::InProcess(service));
+        };
+        let endpoint =
+            Channel::from_shared(url.clone()).with_context(|| format!("--server {url} is not a URL"))?;
+        let channel = endpoint.connect().await.with_context(|| format!("cannot reach {url}"))?;
+        let explanations = ExplanationServiceClient::new(channel.clone())
+            .max_decoding_message_size(MOST_ANSWER_BYTES)
+            .max_encoding_message_size(usize::MAX);
+        Ok(Self::Remote(explanations, ModelServiceClient::new(channel)))
+    }
+
+    pub(crate) async fn explain(&self, request: v1::ExplainRequest) -> anyhow::Result<v1::ExplainResponse> {
+        read(match self {
+            Self::InProcess(service) => service.explain(Request::new(request)).await,
+            Self::Remote(client, _) => client.clone().explain(request).await,
+        })
+    }
+
+    pub(crate) async fn predict(&self, request: v1::PredictRequest) -> anyhow::Result<v1::PredictResponse> {
+        read(match self {
+            Self::InProcess(service) => service.predict(Request::new(request)).await,
+            Self::Remote(client, _) => client.clone().predict(request).await,
+        })
+    }
+
+    pub(crate) async fn methods(&self) -> anyhow::Result<v1::ListMethodsResponse> {
+        let request = v1::ListMethodsRequest {};
+        read(match self {
+            Self::InProcess(service) => service.list_methods(Request::new(request)).await,
+            Self::Remote(client, _) => client.clone().list_methods(request).await,
+        })
+    }
+
+    pub(crate) async fn models(&self) -> anyhow::Result<v1::ListModelsResponse> {
+        let request = v1::ListModelsRequest {};
+        read(match self {
+            Self::InProcess(service) => service.list_models(Request::new(request)).await,
+            Self::Remote(_, client) => client.clone().list_models(request).await,
+        })
+    }
+}
+
+/// The message, or the status as a person reads it: the wrong fields, else the message with its code.
+fn read<T>(answer: Result<Response<T>, Status>) -> anyhow::Result<T> {
+    answer.map(Response::into_inner).map_err(|status| {
+        let (code, message, fields) = status_of(&status);
+        match fields.as_slice() {
+            [] => anyhow!("{message} ({code:?})"),
+            fields => anyhow!(fields.iter().map(|(f, m)| format!("{f}: {m}")).collect::<Vec<_>>().join("; ")),
+        }
+    })
+}
+
+/// `NAME[@VERSION]`.
+pub(crate) fn selector(model: Option<&str>) -> Option<v1::ModelSelector> {
+    let (name, version) = model?.split_once('@').unwrap_or((model?, ""));
+    Some(v1::ModelSelector { name: name.into(), version: version.into() })
+}
+
+/// A crop as the message has it.
+pub(crate) fn crop(crop: Option<[u32; 4]>) -> Option<v1::Box> {
+    crop.map(|[x, y, width, height]| v1::Box { x, y, width, height })
+}

@@ -1,0 +1,104 @@
+//! `unmask explain`.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use unmask_protocol::v1;
+
+use crate::args::Explain;
+use crate::client::{Client, crop, selector};
+use crate::{fields, files, text};
+
+pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
+    let stems = stems(&args)?;
+    let template = request(&args)?;
+    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    // Drawn on standard error, and only where that is a terminal.
+    let bar = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} passes, {eta} left")?);
+    let shown = bar.clone();
+    let progress = move |folded, announced| {
+        shown.set_length(announced);
+        shown.set_position(folded);
+    };
+    let client = Client::open(&args.place, Some(Arc::new(progress))).await?;
+    let (mut out, mut failed) = (std::io::stdout(), false);
+    for (path, stem) in args.subject.images.iter().zip(&stems) {
+        bar.reset();
+        let done = one(&client, &args, &template, path, stem).await;
+        bar.finish_and_clear();
+        match done {
+            Ok(printed) => out.write_all(printed.as_bytes())?,
+            Err(error) => {
+                failed = true;
+                writeln!(std::io::stderr(), "unmask: {}: {error:#}", path.display())?;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Explains one picture, writes its files and gives what is to be printed.
+async fn one(
+    client: &Client,
+    args: &Explain,
+    template: &v1::ExplainRequest,
+    path: &Path,
+    stem: &str,
+) -> anyhow::Result<String> {
+    let image = std::fs::read(path).context("cannot read the picture")?;
+    let answer = client.explain(v1::ExplainRequest { image, ..template.clone() }).await?;
+    let written = files::write(&args.out, stem, &answer)?;
+    if args.subject.json {
+        return Ok(serde_json::to_string(&files::summary(&answer)?)? + "\n");
+    }
+    let names: Vec<_> = written.iter().map(|p| p.display().to_string()).collect();
+    Ok(format!("{}  wrote {}\n", text::explanation(&path.display().to_string(), &answer)?, names.join(", ")))
+}
+
+/// Everything of the request but the picture.
+fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
+    let fill = match (&args.fill_image, &args.fill) {
+        (Some(path), _) => {
+            let image =
+                std::fs::read(path).with_context(|| format!("cannot read the fill {}", path.display()))?;
+            v1::Fill { kind: Some(v1::fill::Kind::Image(v1::ImageFill { image, sha256: String::new() })) }
+        }
+        (None, fill) => fields::choice("Fill", fill.as_deref().unwrap_or("mean"), &args.fill_params)?,
+    };
+    let label = |label: &String| v1::Target { kind: Some(v1::target::Kind::Label(label.clone())) };
+    Ok(v1::ExplainRequest {
+        request_id: String::new(),
+        image: Vec::new(),
+        model: selector(args.subject.model.as_deref()),
+        crop: crop(args.subject.crop),
+        target: args.target.as_ref().map(label),
+        method: Some(fields::choice("Method", &args.method, &args.params)?),
+        fill: Some(fill),
+        seed: args.seed,
+        budget: args.max_passes.map(|n| v1::Budget { max_passes: Some(n) }),
+        outputs: vec![v1::Output::Overlay.into()],
+        top_regions: None,
+    })
+}
+
+/// File names without their endings; two pictures must not write over each other.
+fn stems(args: &Explain) -> anyhow::Result<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    args.subject
+        .images
+        .iter()
+        .map(|path| {
+            let stem = path.file_stem().context("a picture has no file name")?.to_string_lossy().into_owned();
+            if !seen.insert(stem.clone()) {
+                bail!("two pictures are named {stem}, their files would overwrite each other; explain them one by one");
+            }
+            Ok(stem)
+        })
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! Messages by name: `--method rise --param masks=1000` becomes a `Method`, and answers become JSON, through the
+//! contract's descriptors, so that a new method or field needs no code here.
+
+use anyhow::{Context as _, anyhow, bail};
+use prost::Message;
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, SerializeOptions, Value,
+};
+use serde_json::Value as Json;
+use unmask_protocol::DESCRIPTOR_SET;
+
+fn descriptor(message: &str) -> anyhow::Result<MessageDescriptor> {
+    let pool = DescriptorPool::decode(DESCRIPTOR_SET).context("the contract's descriptors are broken")?;
+    pool.get_message_by_name(&format!("unmask.v1.{message}")).with_context(|| format!("no message {message}"))
+}
+
+/// A message with one `oneof`, such as `Method`: the case `name` with its fields.
+pub(crate) fn choice<M: Message + Default>(
+    message: &str,
+    name: &str,
+    fields: &[(String, String)],
+) -> anyhow::Result<M> {
+    let outer = descriptor(message)?;
+    let what = message.to_lowercase();
+    let names = || outer.fields().map(|f| f.name().to_owned()).collect::<Vec<_>>().join(", ");
+    let case = outer
+        .get_field_by_name(name)
+        .ok_or_else(|| anyhow!("no {what} \"{name}\", there are {}", names()))?;
+    let Kind::Message(inner) = case.kind() else { bail!("{what} {name} has no parameters") };
+    let mut parameters = DynamicMessage::new(inner.clone());
+    for (key, value) in fields {
+        let field = inner.get_field_by_name(key).ok_or_else(|| {
+            let known: Vec<_> = inner.fields().map(|f| f.name().to_owned()).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            anyhow!("{what} {name} has no parameter \"{key}\", its parameters are: {known}")
+        })?;
+        let value = parse(&field, value).with_context(|| format!("parameter {key} of {what} {name}"))?;
+        parameters.set_field(&field, value);
+    }
+    let mut chosen = DynamicMessage::new(outer);
+    chosen.set_field(&case, Value::Message(parameters));
+    Ok(chosen.transcode_to()?)
+}
+
+fn parse(field: &FieldDescriptor, text: &str) -> anyhow::Result<Value> {
+    let wanted = |what: &str| format!("got \"{text}\", {what} is needed");
+    Ok(match field.kind() {
+        Kind::Uint32 => Value::U32(text.parse().with_context(|| wanted("a whole number"))?),
+        Kind::Uint64 => Value::U64(text.parse().with_context(|| wanted("a whole number"))?),
+        Kind::Double => Value::F64(text.parse().with_context(|| wanted("a number"))?),
+        Kind::Bool => Value::Bool(text.parse().with_context(|| wanted("true or false"))?),
+        Kind::String => Value::String(text.to_owned()),
+        Kind::Enum(words) => {
+            // OCCLUSION_MODE_SHOW may be typed as "show".
+            let said = text.to_uppercase();
+            let word = words.values().find(|v| v.name() == said || v.name().ends_with(&format!("_{said}")));
+            let known = || words.values().map(|v| v.name().to_owned()).collect::<Vec<_>>().join(", ");
+            Value::EnumNumber(word.ok_or_else(|| anyhow!(wanted(&format!("one of {}", known()))))?.number())
+        }
+        _ => bail!("cannot be given as text"),
+    })
+}
+
+/// An answer as JSON, under the contract's own field names.
+pub(crate) fn json<M: Message>(message: &str, answer: &M) -> anyhow::Result<Json> {
+    let dynamic = DynamicMessage::decode(descriptor(message)?, answer.encode_to_vec().as_slice())?;
+    let options = SerializeOptions::new()
+        .use_proto_field_name(true)
+        .stringify_64_bit_integers(false)
+        .skip_default_fields(false);
+    Ok(dynamic.serialize_with_options(serde_json::value::Serializer, &options)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unmask_protocol::v1;
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
+    }
+
+    #[test]
+    fn a_method_is_made_from_its_name_and_parameters() {
+        let method: v1::Method =
+            choice("Method", "occlusion", &pairs(&[("grid", "4"), ("mode", "show")])).unwrap();
+        let expected = v1::Occlusion { grid: Some(4), window: None, mode: v1::OcclusionMode::Show.into() };
+        assert_eq!(method.kind, Some(v1::method::Kind::Occlusion(expected)));
+    }
+
+    #[test]
+    fn a_wrong_name_key_or_value_is_told_what_there_is() {
+        let error = |name, fields: &[(&str, &str)]| {
+            format!("{:#}", choice::<v1::Method>("Method", name, &pairs(fields)).unwrap_err())
+        };
+        assert_eq!(error("lime", &[]), "no method \"lime\", there are rise, occlusion");
+        let expected =
+            "method rise has no parameter \"n\", its parameters are: masks, grid, keep_probability";
+        assert_eq!(error("rise", &[("n", "1")]), expected);
+        assert!(error("rise", &[("masks", "-1")]).contains("got \"-1\", a whole number is needed"));
+        assert!(error("occlusion", &[("mode", "x")]).contains("OCCLUSION_MODE_HIDE"));
+    }
+}

@@ -1,0 +1,70 @@
+//! What `explain` writes beside a picture's name.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use npyz::WriterBuilder as _;
+use serde_json::{Value as Json, json};
+use unmask_protocol::v1;
+use unmask_registry::sha256;
+
+use crate::fields;
+
+/// The answer as JSON, each array replaced by its shape and SHA-256.
+pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
+    let mut json = fields::json("ExplainResponse", answer)?;
+    for (name, map) in [("map", &answer.map), ("picture_map", &answer.picture_map)] {
+        if let Some(map) = map {
+            json[name]["values"] = json!({
+                "dtype": "<f4", "shape": [map.height, map.width], "sha256": sha256(&map.values),
+            });
+        }
+    }
+    for (name, png) in [("heat_map_png", &answer.heat_map_png), ("overlay_png", &answer.overlay_png)] {
+        json[name] = match png.as_slice() {
+            [] => Json::Null,
+            png => json!({ "bytes": png.len(), "sha256": sha256(png) }),
+        };
+    }
+    Ok(json)
+}
+
+/// Writes STEM.json, STEM.npy and STEM.overlay.png, and gives their paths.
+pub(crate) fn write(dir: &Path, stem: &str, answer: &v1::ExplainResponse) -> anyhow::Result<Vec<PathBuf>> {
+    let map = answer.map.as_ref().context("the answer has no map")?;
+    let text = serde_json::to_string_pretty(&summary(answer)?)? + "\n";
+    let files = [
+        (dir.join(format!("{stem}.json")), text.into_bytes()),
+        (dir.join(format!("{stem}.npy")), npy(map)?),
+        (dir.join(format!("{stem}.overlay.png")), answer.overlay_png.clone()),
+    ];
+    for (path, bytes) in &files {
+        std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+fn npy(map: &v1::Map) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let shape = [u64::from(map.height), u64::from(map.width)];
+    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd()?;
+    writer.extend(map.values.chunks_exact(4).map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]])))?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_written_as_numpy_reads_it() {
+        let values = [1.0f32, -2.5, 3.0, 0.0, 5.0, 6.0];
+        let map =
+            v1::Map { height: 2, width: 3, values: values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+        let bytes = npy(&map).unwrap();
+        let read = npyz::NpyFile::new(&bytes[..]).unwrap();
+        assert_eq!(read.shape(), [2, 3]);
+        assert_eq!(read.into_vec::<f32>().unwrap(), values);
+    }
+}

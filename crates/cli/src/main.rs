@@ -1,0 +1,55 @@
+//! The one binary. In-process commands call the same service value as the server, without a socket.
+//!
+//! Exit codes: 0 when everything was done, 1 when something failed, 2 when the command line is wrong.
+
+mod args;
+mod client;
+mod explain;
+mod fields;
+mod files;
+mod list;
+mod predict;
+mod serve;
+mod text;
+
+use std::io::{ErrorKind, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("cannot start the runtime")),
+    };
+    let done = runtime.block_on(async {
+        match args.command {
+            Command::Serve(serve) => serve::run(serve).await,
+            Command::Explain(explain) => explain::run(explain).await,
+            Command::Predict(predict) => predict::run(predict).await,
+            Command::Models(list) => list::models(list).await,
+            Command::Methods(list) => list::methods(list).await,
+        }
+    });
+    // Work that a signal has cut off must not keep the process alive.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => code,
+        Err(error) if closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// A reader that has seen enough, such as `head`, is no failure.
+fn closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // Where even standard error is closed, the exit code is all there is.
+    let _ = writeln!(std::io::stderr(), "unmask: {error:#}");
+    ExitCode::FAILURE
+}

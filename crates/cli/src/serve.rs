@@ -1,0 +1,60 @@
+//! `unmask serve`: loads, listens, and shuts down on a signal. A second signal ends the process at once.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use unmask_server::{Service, serve};
+
+use crate::args::Serve;
+use crate::client::config;
+
+/// What a shell reports for a process that SIGINT has ended.
+const INTERRUPTED: u8 = 130;
+
+pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
+    // Handlers stand before models load, so that a signal during a long load is heard.
+    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = watched(signals);
+    let listen: Vec<_> = args.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect();
+    let config = config(&args.engine, &listen, false)?;
+
+    let loading = config.clone();
+    let mut stopped = stop.clone();
+    let service = tokio::select! {
+        service = tokio::task::spawn_blocking(move || Service::open(&loading)) => service.context("loading panicked")??,
+        _ = stopped.wait_for(|stop| *stop) => return Ok(ExitCode::SUCCESS),
+    };
+    let mut stopped = stop.clone();
+    let shutdown = async move {
+        // An error means that the watcher is gone, which only happens when the process ends.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let running = serve(&config, service, shutdown).await?;
+    tracing::info!(address = %running.address, "listening");
+    writeln!(std::io::stdout(), "listening on {}", running.address)?;
+    std::io::stdout().flush()?;
+    running.done.await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Becomes true at the first signal; the second ends the process.
+fn watched((mut terminate, mut interrupt): (Signal, Signal)) -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        either(&mut terminate, &mut interrupt).await;
+        sender.send_replace(true);
+        either(&mut terminate, &mut interrupt).await;
+        std::process::exit(i32::from(INTERRUPTED));
+    });
+    receiver
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,30 @@
+//! The words every room of Unmask shares: pictures as tensors, compact perturbations and their expansion, rounds
+//! of questions and their scores, maps, model specs and the one contract between science and machine, [`Forward`].
+//!
+//! Nothing here reads a clock, a file, a socket or a global source of randomness.
+
+mod cells;
+mod forward;
+mod from_fn;
+mod map;
+mod param;
+mod perturbation;
+mod rng;
+mod round;
+mod scores;
+mod spec;
+mod target;
+mod tensor;
+
+pub use cells::{Cells, Filter};
+pub use forward::{Ended, Forward, ForwardError};
+pub use from_fn::FromFn;
+pub use map::Map;
+pub use param::{Kind, Param, Violation};
+pub use perturbation::Perturbation;
+pub use rng::{Draws, philox4x32};
+pub use round::{ROUND, Round};
+pub use scores::{Scores, log_sum_exp, softmax};
+pub use spec::{Activation, Colour, Group, InputSpec, Layout, ModelSpec, OutputSpec, PictureKind, Resize};
+pub use target::Target;
+pub use tensor::{ShapeError, Tensor};

@@ -1,0 +1,129 @@
+//! A parameter's name, unit, default and bounds, declared once: parsing, messages, catalogue and docs read it here.
+
+/// What a parameter's value is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// A whole number within bounds, both included.
+    Integer {
+        /// Value when the caller gives none.
+        default: u64,
+        /// Smallest allowed.
+        min: u64,
+        /// Largest allowed.
+        max: u64,
+    },
+    /// A finite number within bounds, both included.
+    Real {
+        /// Value when the caller gives none.
+        default: f64,
+        /// Smallest allowed.
+        min: f64,
+        /// Largest allowed.
+        max: f64,
+    },
+    /// One word of a list; the first is the default.
+    Choice(&'static [&'static str]),
+    /// A picture's bytes; required.
+    Picture,
+}
+
+/// One parameter of a method or fill.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Param {
+    /// The field's name, as in the protocol.
+    pub name: &'static str,
+    /// Unit of the value; empty for a bare number.
+    pub unit: &'static str,
+    /// Value, bounds, default.
+    pub kind: Kind,
+    /// What it does, in one sentence.
+    pub help: &'static str,
+    /// Where the default comes from.
+    pub source: &'static str,
+}
+
+/// One reason why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field, dotted, as in the protocol.
+    pub field: String,
+    /// What was got, what is allowed, what to do.
+    pub message: String,
+}
+
+impl Violation {
+    /// A violation of `field`.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+impl Param {
+    /// The given whole number, or the default; a value out of bounds is reported under `path` and replaced by the default.
+    pub fn integer(&self, given: Option<u64>, path: &str, violations: &mut Vec<Violation>) -> u64 {
+        let Kind::Integer { default, min, max } = self.kind else {
+            unreachable!("{} is declared as a whole number", self.name)
+        };
+        match given {
+            None => default,
+            Some(v) if (min..=max).contains(&v) => v,
+            Some(v) => {
+                violations.push(self.out_of_bounds(path, v, min, max));
+                default
+            }
+        }
+    }
+
+    /// The given number, or the default; a value out of bounds or not finite is reported and replaced by the default.
+    pub fn real(&self, given: Option<f64>, path: &str, violations: &mut Vec<Violation>) -> f64 {
+        let Kind::Real { default, min, max } = self.kind else {
+            unreachable!("{} is declared as a number", self.name)
+        };
+        match given {
+            None => default,
+            Some(v) if (min..=max).contains(&v) => v,
+            Some(v) => {
+                violations.push(self.out_of_bounds(path, v, min, max));
+                default
+            }
+        }
+    }
+
+    fn out_of_bounds<T: std::fmt::Display>(&self, path: &str, got: T, min: T, max: T) -> Violation {
+        let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
+        Violation::new(format!("{path}.{}", self.name), format!("got {got}, allowed is {min} to {max}{unit}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGMA: Param = Param {
+        name: "sigma",
+        unit: "pixels",
+        kind: Kind::Real { default: 10.0, min: 0.5, max: 100.0 },
+        help: "",
+        source: "",
+    };
+
+    #[test]
+    fn a_value_out_of_bounds_names_field_value_and_bounds() {
+        for (value, got) in [(-1.0, "-1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf"), (1e300, "1000")] {
+            let mut violations = Vec::new();
+            assert_eq!(SIGMA.real(Some(value), "fill.blur", &mut violations), 10.0);
+            assert_eq!(violations[0].field, "fill.blur.sigma");
+            assert!(violations[0].message.starts_with(&format!("got {got}")), "{violations:?}");
+            assert!(violations[0].message.ends_with("allowed is 0.5 to 100 pixels"), "{violations:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_allowed_and_absence_gives_the_default() {
+        let mut violations = Vec::new();
+        assert_eq!(SIGMA.real(Some(0.5), "", &mut violations), 0.5);
+        assert_eq!(SIGMA.real(Some(100.0), "", &mut violations), 100.0);
+        assert_eq!(SIGMA.real(None, "", &mut violations), 10.0);
+        assert!(violations.is_empty());
+    }
+}

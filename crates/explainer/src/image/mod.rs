@@ -1,0 +1,23 @@
+//! Bytes of a JPEG, PNG or WebP file to upright pixels, pixels to the model's tensor, and the exact transform back.
+//!
+//! A file is judged by its container before anything is decoded: format, size, orientation, animation and completeness
+//! come from a walk over the bytes that allocates nothing. Colour profiles are ignored, as training pipelines do.
+
+mod decode;
+mod error;
+mod frame;
+mod header;
+mod jpeg;
+mod png;
+mod resize;
+#[cfg(test)]
+mod samples;
+mod tensor;
+mod webp;
+
+pub use decode::{Picture, decode};
+pub use error::PictureError;
+pub use frame::{Affine, Frame, Rect};
+pub use header::{Header, Limits, inspect};
+pub(crate) use resize::resize;
+pub use tensor::to_tensor;

@@ -1,0 +1,95 @@
+//! Pixels in the model's units.
+
+use unmask_core::{Colour, InputSpec, Tensor};
+
+use super::{Picture, Rect, resize};
+
+/// The model's input for a crop of a picture: cut in whole pixels, brought to size, scaled to the model's range, mean
+/// subtracted, divided by the deviation; `[3, height, width]` in the model's channel order.
+///
+/// Mean and deviation number c belong to channel c of the tensor: for a blue-green-red model the first is blue's.
+///
+/// # Panics
+/// When the crop does not lie [within](Rect::within) the picture.
+pub fn to_tensor(picture: &Picture, crop: Rect, input: &InputSpec) -> Tensor {
+    assert!(
+        crop.within(picture.width(), picture.height()),
+        "the crop {crop:?} lies outside a picture of {} x {} pixels",
+        picture.width(),
+        picture.height()
+    );
+    let size = (input.width as u32, input.height as u32);
+    let pixels = resize(picture.pixels(), crop, size, input.resize, input.antialias);
+    let sources = match input.colour {
+        Colour::Rgb => [0, 1, 2],
+        Colour::Bgr => [2, 1, 0],
+    };
+    let mut data = Vec::with_capacity(3 * input.height * input.width);
+    for (channel, source) in sources.into_iter().enumerate() {
+        let units = units(input, channel);
+        data.extend(pixels.pixels().map(|pixel| units[usize::from(pixel[source])]));
+    }
+    Tensor::new(3, input.height, input.width, data).expect("three channels of every pixel were written")
+}
+
+/// What each of the 256 pixel values becomes; computed in float64, so that the table is the nearest float32.
+fn units(input: &InputSpec, channel: usize) -> Vec<f32> {
+    let (low, high) = input.range;
+    let unit = |v: u8| (f64::from(v) / 255.0 * (high - low) + low - input.mean[channel]) / input.std[channel];
+    (0..=u8::MAX).map(|v| unit(v) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+    use unmask_core::{Layout, PictureKind, Resize};
+
+    use super::*;
+
+    fn input(colour: Colour, range: (f64, f64)) -> InputSpec {
+        InputSpec {
+            name: "input".into(),
+            layout: Layout::Nchw,
+            height: 2,
+            width: 3,
+            colour,
+            range,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+            resize: Resize::Bilinear,
+            antialias: true,
+            picture: PictureKind::Whole,
+        }
+    }
+
+    #[test]
+    fn values_are_scaled_centred_and_divided() {
+        let picture = Picture::new(RgbImage::from_pixel(6, 4, Rgb([0, 128, 255])));
+        let tensor = to_tensor(&picture, Rect::whole(6, 4), &input(Colour::Rgb, (0.0, 1.0)));
+        assert_eq!((tensor.channels(), tensor.height(), tensor.width()), (3, 2, 3));
+        let expected = [-0.485 / 0.229, (128.0 / 255.0 - 0.456) / 0.224, (1.0 - 0.406) / 0.225];
+        for (channel, value) in expected.into_iter().enumerate() {
+            assert!(tensor.channel(channel).iter().all(|v| *v == value as f32), "{channel}");
+        }
+    }
+
+    #[test]
+    fn a_bgr_model_gets_blue_first_with_the_first_mean() {
+        let picture = Picture::new(RgbImage::from_pixel(6, 4, Rgb([0, 128, 255])));
+        let tensor = to_tensor(&picture, Rect::whole(6, 4), &input(Colour::Bgr, (-1.0, 1.0)));
+        assert_eq!(tensor.channel(0)[0], ((1.0 - 0.485) / 0.229) as f32);
+        assert_eq!(tensor.channel(2)[0], ((-1.0 - 0.406) / 0.225) as f32);
+    }
+
+    #[test]
+    fn a_crop_of_the_models_size_is_not_resampled() {
+        let picture = Picture::new(RgbImage::from_fn(9, 7, |x, y| Rgb([(x * 20 + y) as u8, 0, 0])));
+        let mut spec = input(Colour::Rgb, (0.0, 255.0));
+        (spec.mean, spec.std) = ([0.0; 3], [1.0; 3]);
+        for antialias in [false, true] {
+            spec.antialias = antialias;
+            let tensor = to_tensor(&picture, Rect { x: 4, y: 3, width: 3, height: 2 }, &spec);
+            assert_eq!(tensor.channel(0), [83.0, 103.0, 123.0, 84.0, 104.0, 124.0]);
+        }
+    }
+}

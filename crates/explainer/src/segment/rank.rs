@@ -1,0 +1,89 @@
+//! Regions in the order in which they speak for the target.
+
+use unmask_core::Map;
+
+use super::LabelMap;
+
+/// A region and its evidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranked {
+    /// Label in the label map.
+    pub label: usize,
+    /// Left, top, right, bottom in pixels of the map's frame; right and bottom are past the last pixel.
+    pub bounds: (usize, usize, usize, usize),
+    /// Mean of the map inside.
+    pub mean: f64,
+    /// Share of the positive part of the map that lies inside; 0 where there is none.
+    pub evidence_share: f64,
+    /// Share of the frame that the region covers.
+    pub area_share: f64,
+}
+
+/// All regions, the highest mean first; equal means keep the order of their labels.
+pub fn rank(map: &Map, labels: &LabelMap) -> Vec<Ranked> {
+    let mut tallies = vec![Tally::default(); labels.count()];
+    for (i, (label, value)) in labels.labels().iter().zip(&map.data).enumerate() {
+        tallies[*label as usize].add(i % map.width, i / map.width, f64::from(*value));
+    }
+    let positive: f64 = tallies.iter().map(|t| t.positive).sum();
+    let mut ranked: Vec<Ranked> = tallies
+        .iter()
+        .enumerate()
+        .map(|(label, tally)| Ranked {
+            label,
+            bounds: tally.bounds,
+            mean: tally.sum / tally.pixels.max(1) as f64,
+            evidence_share: if positive > 0.0 { tally.positive / positive } else { 0.0 },
+            area_share: tally.pixels as f64 / map.data.len().max(1) as f64,
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    ranked
+}
+
+#[derive(Clone)]
+struct Tally {
+    bounds: (usize, usize, usize, usize),
+    pixels: usize,
+    sum: f64,
+    positive: f64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { bounds: (usize::MAX, usize::MAX, 0, 0), pixels: 0, sum: 0.0, positive: 0.0 }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, x: usize, y: usize, value: f64) {
+        let (left, top, right, bottom) = self.bounds;
+        self.bounds = (left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1));
+        self.pixels += 1;
+        self.sum += value;
+        self.positive += value.max(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::grid;
+
+    #[test]
+    fn regions_are_ranked_by_mean_with_shares_of_the_positive_part() {
+        let map = Map { height: 2, width: 4, data: vec![1.0, 1.0, -2.0, -2.0, 3.0, 3.0, 0.0, 0.0] };
+        let ranked = rank(&map, &grid(2, 4, 2, 2));
+        assert_eq!(ranked.iter().map(|r| r.label).collect::<Vec<_>>(), [2, 0, 3, 1]);
+        assert_eq!(ranked[0].bounds, (0, 1, 2, 2));
+        assert_eq!((ranked[0].mean, ranked[0].evidence_share, ranked[0].area_share), (3.0, 0.75, 0.25));
+        assert_eq!(ranked[3].evidence_share, 0.0);
+    }
+
+    #[test]
+    fn a_flat_map_has_no_evidence_and_keeps_the_order_of_labels() {
+        let ranked = rank(&Map::zeros(4, 4), &grid(4, 4, 2, 2));
+        assert_eq!(ranked.iter().map(|r| r.label).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert!(ranked.iter().all(|r| r.evidence_share == 0.0));
+    }
+}

@@ -1,0 +1,126 @@
+//! Where a job's scores are collected while workers run its rounds.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use unmask_core::{ForwardError, Scores};
+
+/// One job's mailbox: workers write rows, the job's thread waits for whole rounds.
+#[derive(Default)]
+pub(crate) struct Answers {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    rounds: BTreeMap<u64, Partial>,
+    failed: Option<ForwardError>,
+    cancelled: bool,
+    run: u64,
+    forward: Duration,
+    started: Option<Instant>,
+}
+
+/// A round of which some rows are still missing.
+struct Partial {
+    logits: Vec<f32>,
+    classes: usize,
+    missing: usize,
+}
+
+/// What waiting for a round ended with.
+pub(crate) enum Waited {
+    Scores(Scores),
+    Deadline,
+}
+
+impl Answers {
+    /// Makes room for a round of `rows` rows.
+    pub(crate) fn expect(&self, round: u64, rows: usize, classes: usize) {
+        let partial = Partial { logits: vec![0.0; rows * classes], classes, missing: rows };
+        self.lock().rounds.insert(round, partial);
+    }
+
+    /// Writes one row. A round that nobody waits for any more is counted as run and dropped.
+    pub(crate) fn row(&self, round: u64, index: usize, logits: &[f32], forward: Duration, started: Instant) {
+        let mut state = self.lock();
+        state.run += 1;
+        state.forward += forward;
+        state.started.get_or_insert(started);
+        if let Some(partial) = state.rounds.get_mut(&round) {
+            let at = index * partial.classes;
+            partial.logits[at..at + partial.classes].copy_from_slice(logits);
+            partial.missing -= 1;
+            if partial.missing == 0 {
+                self.changed.notify_all();
+            }
+        }
+    }
+
+    /// Ends the job with an error; the first one is kept.
+    pub(crate) fn fail(&self, error: ForwardError) {
+        self.lock().failed.get_or_insert(error);
+        self.changed.notify_all();
+    }
+
+    /// Ends the job because nobody waits for it.
+    pub(crate) fn cancel(&self) {
+        self.lock().cancelled = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether rows of this job are still wanted.
+    pub(crate) fn wanted(&self) -> bool {
+        let state = self.lock();
+        !state.cancelled && state.failed.is_none()
+    }
+
+    /// Waits until the round is whole, the deadline has passed or the job has ended.
+    pub(crate) fn wait(&self, round: u64, deadline: Option<Instant>) -> Result<Waited, ForwardError> {
+        let mut state = self.lock();
+        loop {
+            if state.cancelled {
+                return Err(ForwardError::Cancelled);
+            }
+            if let Some(error) = &state.failed {
+                return Err(error.clone());
+            }
+            match state.rounds.get(&round) {
+                None => return Err(ForwardError::Cancelled),
+                Some(partial) if partial.missing > 0 => {}
+                Some(_) => {
+                    let whole = state.rounds.remove(&round).map(|p| Scores::new(p.classes, p.logits));
+                    return whole.map(Waited::Scores).ok_or(ForwardError::Cancelled);
+                }
+            }
+            state = match deadline.map(|d| d.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => {
+                    state.rounds.clear();
+                    return Ok(Waited::Deadline);
+                }
+                Some(left) => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Forgets rounds that nobody will wait for.
+    pub(crate) fn forget(&self) {
+        self.lock().rounds.clear();
+    }
+
+    /// Rows run, the job's share of the time in the model, and when a worker first took it up.
+    pub(crate) fn meter(&self) -> (u64, Duration, Option<Instant>) {
+        let state = self.lock();
+        (state.run, state.forward, state.started)
+    }
+
+    /// A worker that panics holds no lock, so a poisoned one still guards whole data.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,254 @@
+//! The pool over closed-form models: what workers, batches and neighbours must never change, and how jobs end.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Instant;
+
+use unmask_core::{Ended, Forward, ForwardError, Map, ModelSpec, Perturbation, Round, Target, Tensor};
+use unmask_explainer::methods::{Context, Method, Rise};
+use unmask_pool::{Backend, Cancel, Job, Limits, Planted, Served};
+
+const SIDE: usize = 16;
+
+fn spec() -> ModelSpec {
+    ModelSpec::plain("planted", SIDE, SIDE, &["real", "fake"])
+}
+
+/// A model that is not linear, so that a wrong neighbour would be seen.
+fn logits(x: &[f32]) -> Vec<f32> {
+    let sum: f32 = x.iter().enumerate().map(|(i, v)| v * ((i * 37 % 101) as f32 / 50.0 - 1.0)).sum();
+    vec![(sum * 0.3).sin(), sum.tanh() * 2.0]
+}
+
+fn honest() -> Box<dyn Backend> {
+    Planted::boxed(|x| Ok(logits(x)))
+}
+
+fn served(workers: usize, batch: usize) -> Served {
+    Served::planted(spec(), (0..workers).map(|_| honest()).collect(), batch, 8).unwrap()
+}
+
+fn picture(value: f32) -> Arc<Tensor> {
+    let data = (0..3 * SIDE * SIDE).map(|i| value + i as f32 * 1e-3).collect();
+    Arc::new(Tensor::new(3, SIDE, SIDE, data).unwrap())
+}
+
+fn round(rows: usize, value: f32) -> Round {
+    let items = (0..rows).map(|i| Perturbation::Dense(picture(value + i as f32))).collect();
+    Round { image: picture(value), fill: picture(0.0), items }
+}
+
+fn explain(job: &Job, value: f32, seed: u64) -> Map {
+    let method = Method::Rise(Rise { masks: 700, ..Rise::default() });
+    let context = Context {
+        image: &picture(value),
+        fill: &picture(0.0),
+        target: &Target::class(1, 2),
+        seed,
+        image_score: 0.0,
+        fill_score: 0.0,
+        forward: job,
+    };
+    method.explain(&context).unwrap().map
+}
+
+#[test]
+fn batch_size_and_workers_never_change_a_map() {
+    let expected = explain(&served(1, 1).job(Limits::default()).unwrap(), 1.0, 7);
+    for workers in [1, 2] {
+        for batch in [1, 3, 7, 64] {
+            let served = served(workers, batch);
+            let map = explain(&served.job(Limits::default()).unwrap(), 1.0, 7);
+            assert_eq!(map, expected, "{workers} workers, batch {batch}");
+        }
+    }
+}
+
+#[test]
+fn neighbours_never_change_a_map() {
+    let served = served(2, 7);
+    let alone: Vec<Map> =
+        (0..4).map(|i| explain(&served.job(Limits::default()).unwrap(), i as f32, i)).collect();
+    let together: Vec<Map> = std::thread::scope(|scope| {
+        let served = &served;
+        let threads: Vec<_> = (0..4)
+            .map(|i| scope.spawn(move || explain(&served.job(Limits::default()).unwrap(), i as f32, i)))
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert_eq!(alone, together);
+}
+
+#[test]
+fn a_batch_mixes_jobs() {
+    // The only worker is held at its first picture until both jobs wait; the next batches then hold both of them.
+    let (held, release) = (Arc::new(AtomicUsize::new(0)), mpsc::channel::<()>());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (go, (sender, receiver), log) = (Arc::clone(&held), release, Arc::clone(&seen));
+    let backend = Planted::boxed(move |x| {
+        if go.fetch_add(1, Ordering::SeqCst) == 0 {
+            receiver.recv().unwrap();
+        }
+        log.lock().unwrap().push(x[0] as usize / 1000);
+        Ok(logits(x))
+    });
+    let served = Served::planted(spec(), vec![backend], 4, 8).unwrap();
+    std::thread::scope(|scope| {
+        for owner in [1.0, 2.0] {
+            let job = served.job(Limits::default()).unwrap();
+            scope.spawn(move || job.scores(round(6, owner * 1000.0)).unwrap());
+        }
+        while served.waiting() < 2 {
+            std::thread::yield_now();
+        }
+        sender.send(()).unwrap();
+    });
+    let seen = seen.lock().unwrap();
+    assert!(
+        seen.windows(2).any(|pair| pair == [1, 2]) && seen.windows(2).any(|pair| pair == [2, 1]),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn scores_come_in_the_order_of_the_questions() {
+    let served = served(2, 3);
+    let job = served.job(Limits::default()).unwrap();
+    let scores = job.scores(round(50, 1.0)).unwrap();
+    for (i, row) in scores.rows().enumerate() {
+        assert_eq!(row, logits(picture(1.0 + i as f32).data()));
+    }
+}
+
+#[test]
+fn a_budget_ends_between_rounds_and_keeps_what_was_folded() {
+    let served = served(1, 4);
+    let job = served.job(Limits { passes: Some(25), ..Limits::default() }).unwrap();
+    let mut folded = 0;
+    let ended = job.run(&mut (0..5).map(|_| round(10, 0.0)), &mut |_, scores| {
+        folded += scores.len();
+        ControlFlow::Continue(())
+    });
+    assert_eq!((ended, folded), (Ok(Ended::Budget), 20));
+    assert_eq!((job.meter().asked, job.meter().run), (20, 20));
+}
+
+#[test]
+fn a_deadline_ends_the_wait_and_frees_the_queue() {
+    let (sender, receiver) = mpsc::channel::<()>();
+    let stuck = Planted::boxed(move |x| {
+        receiver.recv().unwrap();
+        Ok(logits(x))
+    });
+    let served = Served::planted(spec(), vec![stuck], 1, 8).unwrap();
+    let job = served.job(Limits { deadline: Some(Instant::now()), ..Limits::default() }).unwrap();
+    assert_eq!(job.scores(round(9, 0.0)), Err(ForwardError::Unanswered(Ended::Deadline)));
+    assert_eq!(served.waiting(), 0);
+    drop(sender);
+}
+
+#[test]
+fn stopping_takes_back_the_round_that_was_asked_ahead() {
+    let served = served(1, 4);
+    let job = served.job(Limits::default()).unwrap();
+    let mut rounds = 0;
+    let ended = job.run(&mut std::iter::repeat_with(|| round(4, 0.0)), &mut |_, _| {
+        rounds += 1;
+        ControlFlow::Break(())
+    });
+    assert_eq!((ended, rounds), (Ok(Ended::Stopped), 1));
+    assert!(job.meter().run <= 8, "{:?}", job.meter());
+}
+
+#[test]
+fn a_cancelled_job_ends_and_runs_at_most_the_batch_that_was_running() {
+    let (sender, receiver) = mpsc::channel::<()>();
+    let entered = Arc::new(AtomicUsize::new(0));
+    let (count, receiver) = (Arc::clone(&entered), Mutex::new(receiver));
+    let slow = Planted::boxed(move |x| {
+        count.fetch_add(1, Ordering::SeqCst);
+        receiver.lock().unwrap().recv().unwrap();
+        Ok(logits(x))
+    });
+    let served = Served::planted(spec(), vec![slow], 1, 8).unwrap();
+    let cancel = Cancel::default();
+    let job = served.job(Limits { cancel: cancel.clone(), ..Limits::default() }).unwrap();
+    let result = std::thread::scope(|scope| {
+        let running = scope.spawn(|| job.scores(round(50, 0.0)));
+        while entered.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        cancel.cancel();
+        running.join().unwrap()
+    });
+    assert_eq!(result, Err(ForwardError::Cancelled));
+    drop(job);
+    assert_eq!((served.waiting(), served.jobs()), (0, 0));
+    sender.send(()).unwrap();
+    drop(served);
+    assert_eq!(entered.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_request_that_has_gone_before_its_job_starts_costs_no_pass() {
+    let served = served(1, 4);
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let job = served.job(Limits { cancel, ..Limits::default() }).unwrap();
+    assert_eq!(job.scores(round(50, 0.0)), Err(ForwardError::Cancelled));
+    drop(job);
+    assert_eq!((served.waiting(), served.jobs()), (0, 0));
+}
+
+#[test]
+fn a_failing_backend_answers_its_jobs_and_serves_the_next() {
+    let mut calls = 0;
+    let backend = Planted::boxed(move |x| {
+        calls += 1;
+        match calls {
+            1 => Err("out of memory".to_owned()),
+            2 => panic!("a bug in the backend"),
+            3 => Ok(vec![f32::NAN, 0.0]),
+            _ => Ok(logits(x)),
+        }
+    });
+    let served = Served::planted(spec(), vec![backend], 1, 8).unwrap();
+    for reason in ["out of memory", "the backend panicked", "got a score of NaN"] {
+        let job = served.job(Limits::default()).unwrap();
+        let model = "planted@1".to_owned();
+        let error = ForwardError::Backend { model, reason: reason.to_owned() };
+        assert_eq!(job.scores(round(1, 0.0)), Err(error));
+    }
+    assert!(served.job(Limits::default()).unwrap().scores(round(1, 0.0)).is_ok());
+}
+
+#[test]
+fn a_full_pool_refuses_and_a_finished_job_frees_its_place() {
+    let served = Served::planted(spec(), vec![honest()], 4, 2).unwrap();
+    let first = served.job(Limits::default()).unwrap();
+    let _second = served.job(Limits::default()).unwrap();
+    let full = ForwardError::Overloaded { model: "planted@1".into(), jobs: 2, limit: 2 };
+    assert_eq!(served.job(Limits::default()).err(), Some(full));
+    drop(first);
+    assert!(served.job(Limits::default()).is_ok());
+}
+
+#[test]
+fn a_malformed_round_is_refused_before_it_reaches_a_worker() {
+    let served = served(1, 4);
+    let job = served.job(Limits::default()).unwrap();
+    let small = Arc::new(Tensor::constant(&[0.0; 3], 2, 2));
+    let wrong = [
+        round(0, 0.0),
+        round(129, 0.0),
+        Round { items: vec![Perturbation::Dense(Arc::clone(&small))], ..round(1, 0.0) },
+        Round { fill: small, ..round(1, 0.0) },
+    ];
+    for round in wrong {
+        assert!(matches!(job.scores(round), Err(ForwardError::Malformed(_))));
+    }
+    assert_eq!(job.meter().run, 0);
+}

@@ -1,0 +1,81 @@
+//! One bundle: its directory becomes a candidate, every file read once and checked in the order manifest, digest,
+//! protobuf, golden input. The card is for people and is not read.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use unmask_core::ModelSpec;
+
+use crate::{BundleError, file, golden, manifest, onnx};
+
+/// Name of the manifest in a bundle.
+pub(crate) const MANIFEST: &str = "model.toml";
+/// Name of the model file in a bundle.
+pub(crate) const MODEL: &str = "model.onnx";
+
+const MANIFEST_BYTES: u64 = 1 << 20;
+/// Protobuf itself ends at 2 GiB.
+const MODEL_BYTES: u64 = 2 << 30;
+const GOLDEN_BYTES: u64 = 64 << 20;
+
+/// A bundle whose files are what its manifest says. It still has to prove itself in a session.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What the manifest says.
+    pub spec: ModelSpec,
+    /// The model file: exactly the bytes whose digest was compared with the manifest's.
+    pub model: Vec<u8>,
+    /// The question and answer by which a session proves itself.
+    pub golden: Golden,
+}
+
+/// An input with the output that the graph must give for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Golden {
+    /// The graph's input, `rows` pictures in the layout of the spec, one after the other.
+    pub input: Vec<f32>,
+    /// Number of pictures.
+    pub rows: usize,
+    /// The graph's own output, row by row: [`ModelSpec::output_len`] values each.
+    pub scores: Vec<f32>,
+    /// Largest allowed difference between a score and the session's.
+    pub tolerance: f32,
+}
+
+/// Reads and checks the bundle in `dir`. The last two parts of the path are the name and version that the manifest must
+/// repeat; they are taken as written, so that a directory above the files may be a symbolic link.
+///
+/// # Errors
+/// The first stage that refuses the bundle: manifest, digest, protobuf, golden input. Everything that is wrong in a
+/// stage is reported together.
+pub fn open(dir: &Path) -> Result<Candidate, BundleError> {
+    let written = std::path::absolute(dir)
+        .map_err(|source| BundleError::Read { file: dir.display().to_string(), source })?;
+    let part = |name: Option<&OsStr>| name.unwrap_or_default().to_string_lossy().into_owned();
+    let version = part(written.file_name());
+    let name = part(written.parent().and_then(Path::file_name));
+
+    let text = String::from_utf8(file::read(dir, MANIFEST, MANIFEST_BYTES)?)
+        .map_err(|error| BundleError::ManifestEncoding { source: error.utf8_error() })?;
+    let manifest = manifest::read(&text, &name, &version)?;
+
+    let model = file::read(dir, MODEL, MODEL_BYTES)?;
+    let digest = sha256(&model);
+    if digest != manifest.spec.digest {
+        return Err(BundleError::Digest { got: digest, manifest: manifest.spec.digest });
+    }
+    onnx::check(&model, &manifest.spec)?;
+
+    let npy = file::read(dir, &manifest.golden.file, GOLDEN_BYTES)?;
+    let golden = golden::read(&npy, manifest.golden, &manifest.spec)?;
+    Ok(Candidate { spec: manifest.spec, model, golden })
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! What a manifest means: each table of it checked and turned into the part of the model's spec that it describes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use unmask_core::{
+    Activation, Colour, Group, InputSpec, Layout, ModelSpec, OutputSpec, PictureKind, Resize, Violation,
+};
+
+use super::checks::Checks;
+use super::{Expected, Manifest, typed};
+use crate::words::{listed, quoted};
+
+/// Pixels of one side; at 896 a default answer, a float32 map of that size, stays under 4 MiB.
+const SIDE: RangeInclusive<i64> = 8..=896;
+const FACE_FACTOR: RangeInclusive<f64> = 0.5..=4.0;
+const LABELS: RangeInclusive<usize> = 2..=1000;
+const GOLDEN_ROWS: RangeInclusive<usize> = 1..=16;
+/// Above this a golden score no longer tells one model from another.
+const LOOSEST: f64 = 0.1;
+
+pub(super) fn read(typed: typed::Manifest, name: &str, version: &str) -> Result<Manifest, Vec<Violation>> {
+    let mut checks = Checks::default();
+    if typed.schema != Some(1) {
+        let got = typed.schema.map_or_else(|| "missing".into(), |schema| format!("got {schema}"));
+        checks.refuse("schema", format!("{got}, allowed is 1"));
+    }
+    let spec = ModelSpec {
+        name: directory(&mut checks, "name", typed.name, name),
+        version: directory(&mut checks, "version", typed.version, version),
+        summary: checks.line("summary", typed.summary),
+        licence: checks.line("licence", typed.licence),
+        digest: checks.digest("sha256", typed.sha256),
+        input: input(&mut checks, typed.input),
+        output: output(&mut checks, typed.output),
+        groups: Vec::new(),
+    };
+    let groups = groups(&mut checks, typed.groups, &spec.output.labels);
+    let spec = ModelSpec { groups, ..spec };
+    let golden = golden(&mut checks, typed.golden, &spec);
+    if checks.violations.is_empty() { Ok(Manifest { spec, golden }) } else { Err(checks.violations) }
+}
+
+/// A name or version, which the directory repeats so that neither can be mistaken.
+fn directory(checks: &mut Checks, field: &str, value: Option<String>, directory: &str) -> String {
+    let value = checks.identifier(field, value);
+    if !value.is_empty() && value != directory {
+        checks.refuse(
+            field,
+            format!("got {}, but the directory is called {}: rename one", quoted(&value), quoted(directory)),
+        );
+    }
+    value
+}
+
+fn input(checks: &mut Checks, typed: typed::Input) -> InputSpec {
+    let layouts = [("NCHW", Layout::Nchw), ("NHWC", Layout::Nhwc)];
+    let colours = [("RGB", Colour::Rgb), ("BGR", Colour::Bgr)];
+    let filters = [
+        ("nearest", Resize::Nearest),
+        ("bilinear", Resize::Bilinear),
+        ("bicubic", Resize::Bicubic),
+        ("lanczos3", Resize::Lanczos3),
+    ];
+    InputSpec {
+        name: checks.line("input.name", typed.name),
+        layout: checks.word("input.layout", typed.layout, &layouts).unwrap_or(Layout::Nchw),
+        width: checks.whole("input.width", typed.width, &SIDE),
+        height: checks.whole("input.height", typed.height, &SIDE),
+        colour: checks.word("input.colour", typed.colour, &colours).unwrap_or(Colour::Rgb),
+        range: range(checks, typed.range),
+        mean: checks.reals("input.mean", typed.mean, |_| true, "three finite numbers, one per channel"),
+        std: checks.reals(
+            "input.std",
+            typed.std,
+            |v| v.iter().all(|x| *x as f32 > 0.0),
+            "three finite numbers above 0, one per channel",
+        ),
+        resize: checks.word("input.resize", typed.resize, &filters).unwrap_or(Resize::Bilinear),
+        antialias: checks.flag("input.antialias", typed.antialias),
+        picture: picture(checks, typed.picture, typed.face_factor),
+    }
+}
+
+fn range(checks: &mut Checks, typed: Option<Vec<f64>>) -> (f64, f64) {
+    let [low, high] =
+        checks.reals("input.range", typed, |v| v[0] < v[1], "two finite numbers, the first below the second");
+    (low, high)
+}
+
+fn picture(checks: &mut Checks, typed: Option<String>, factor: Option<f64>) -> PictureKind {
+    const FIELD: &str = "input.face_factor";
+    match checks.word("input.picture", typed, &[("whole", false), ("face", true)]) {
+        Some(true) => {
+            let allowed = format!("{} to {} with picture \"face\"", FACE_FACTOR.start(), FACE_FACTOR.end());
+            PictureKind::Face { factor: checks.real(FIELD, factor, |v| FACE_FACTOR.contains(&v), &allowed) }
+        }
+        Some(false) => {
+            if let Some(factor) = factor {
+                checks.refuse(FIELD, format!("got {factor}, allowed only with picture \"face\": remove it"));
+            }
+            PictureKind::Whole
+        }
+        None => PictureKind::Whole,
+    }
+}
+
+fn output(checks: &mut Checks, typed: typed::Output) -> OutputSpec {
+    let activations =
+        [("none", Activation::None), ("softmax", Activation::Softmax), ("sigmoid", Activation::Sigmoid)];
+    let name = checks.line("output.name", typed.name);
+    let activation = checks.word("output.activation", typed.activation, &activations);
+    let labels = labels(checks, typed.labels);
+    let real = index(checks, "output.real", typed.real.as_deref(), &labels);
+    let single =
+        typed.single.is_some().then(|| index(checks, "output.single", typed.single.as_deref(), &labels));
+    match (activation, single) {
+        (Some(Activation::Softmax), Some(_)) => checks.refuse(
+            "output.single",
+            "got one with activation \"softmax\", allowed is \"sigmoid\" or \"none\": a softmax over one value is always 1",
+        ),
+        (Some(Activation::Sigmoid), None) => checks.refuse(
+            "output.single",
+            "missing, necessary with activation \"sigmoid\": give the label that the graph's one value speaks for",
+        ),
+        (Some(Activation::None | Activation::Softmax), None)
+        | (Some(Activation::None | Activation::Sigmoid), Some(_))
+        | (None, _) => {}
+    }
+    if single.is_some() && LABELS.contains(&labels.len()) && labels.len() != 2 {
+        checks.refuse(
+            "output.labels",
+            format!(
+                "got {} labels, allowed with single are exactly 2: the one it speaks for and its complement",
+                labels.len()
+            ),
+        );
+    }
+    OutputSpec { name, activation: activation.unwrap_or(Activation::None), labels, real, single }
+}
+
+/// The labels as they are; a wrong count leaves the checks that look for a label something to look in.
+fn labels(checks: &mut Checks, typed: Option<Vec<String>>) -> Vec<String> {
+    const FIELD: &str = "output.labels";
+    let allowed = format!("{} to {} different labels", LABELS.start(), LABELS.end());
+    let Some(labels) = typed else {
+        checks.refuse(FIELD, format!("missing, allowed is {allowed}"));
+        return Vec::new();
+    };
+    if !LABELS.contains(&labels.len()) {
+        checks.refuse(FIELD, format!("got {} labels, allowed is {allowed}", labels.len()));
+    }
+    let empty = labels.iter().filter(|label| label.trim().is_empty()).count();
+    if empty > 0 {
+        checks.refuse(FIELD, format!("got {empty} without text, allowed is {allowed}"));
+    }
+    let twice = repeated(&labels);
+    if !twice.is_empty() {
+        checks.refuse(FIELD, format!("got {} more than once, allowed is {allowed}", listed(twice)));
+    }
+    labels
+}
+
+fn index(checks: &mut Checks, field: &str, label: Option<&str>, labels: &[String]) -> usize {
+    let found = labels.iter().position(|known| Some(known.as_str()) == label);
+    // Labels that are missing have been reported; every label would then be reported too, and wrongly.
+    if found.is_none() && !labels.is_empty() {
+        let got = label.map_or_else(|| "missing".into(), |label| format!("got {}", quoted(label)));
+        checks.refuse(field, format!("{got}, allowed is a label: {}", listed(labels)));
+    }
+    found.unwrap_or_default()
+}
+
+fn groups(checks: &mut Checks, typed: BTreeMap<String, Vec<String>>, labels: &[String]) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for (name, members) in typed {
+        let field = format!("groups.{}", name.escape_debug());
+        if name.trim().is_empty() {
+            checks.refuse("groups", "got a group without a name, give it one");
+        }
+        if members.is_empty() {
+            checks.refuse(&field, "got no labels, allowed is at least one");
+        }
+        let twice = repeated(&members);
+        if !twice.is_empty() {
+            checks.refuse(&field, format!("got {} more than once, name each label once", listed(twice)));
+        }
+        let members: BTreeSet<String> = members.into_iter().collect();
+        let classes: BTreeSet<usize> =
+            members.iter().map(|label| index(checks, &field, Some(label), labels)).collect();
+        groups.push(Group { name, classes: classes.into_iter().collect() });
+    }
+    groups
+}
+
+fn golden(checks: &mut Checks, typed: typed::Golden, spec: &ModelSpec) -> Expected {
+    let file = checks.file_name("golden.input", typed.input);
+    let (rows, scores) = scores(checks, typed.scores, spec);
+    let allowed = format!("a number above 0 and at most {LOOSEST}");
+    let close = |v: f64| v as f32 > 0.0 && v <= LOOSEST;
+    let tolerance = checks.real("golden.tolerance", typed.tolerance, close, &allowed) as f32;
+    Expected { file, rows, scores, tolerance }
+}
+
+fn scores(checks: &mut Checks, typed: Option<Vec<Vec<f64>>>, spec: &ModelSpec) -> (usize, Vec<f32>) {
+    const FIELD: &str = "golden.scores";
+    let rows = typed.unwrap_or_default();
+    if !GOLDEN_ROWS.contains(&rows.len()) {
+        let (low, high) = (GOLDEN_ROWS.start(), GOLDEN_ROWS.end());
+        checks.refuse(FIELD, format!("got {} rows, allowed is {low} to {high}, one per picture", rows.len()));
+        return (0, Vec::new());
+    }
+    let width = spec.output_len();
+    let per = if spec.output.single.is_some() { "the graph's one value" } else { "one per label" };
+    for (row, values) in rows.iter().enumerate() {
+        // Without labels nobody knows how many values a row should have, and that they are missing has been said.
+        if values.len() != width && !spec.output.labels.is_empty() {
+            checks.refuse(
+                FIELD,
+                format!("got {} values in row {row}, allowed is {width}, {per}", values.len()),
+            );
+        }
+        if let Some(value) = values.iter().find(|value| !(**value as f32).is_finite()) {
+            checks.refuse(FIELD, format!("got {value:?} in row {row}, allowed is a finite float32"));
+        }
+    }
+    (rows.len(), rows.into_iter().flatten().map(|value| value as f32).collect())
+}
+
+/// The texts that occur more than once, each once.
+fn repeated(texts: &[String]) -> BTreeSet<&String> {
+    let mut seen = BTreeSet::new();
+    texts.iter().filter(|text| !seen.insert(*text)).collect()
+}

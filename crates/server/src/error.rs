@@ -1,0 +1,162 @@
+//! What can go wrong with a request, and the one table from that to gRPC codes.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use unmask_core::{Ended, ForwardError, Violation};
+
+/// Why a server does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The library cannot be loaded.
+    #[error(transparent)]
+    Backend(#[from] unmask_pool::BackendError),
+    /// The model directory cannot be read.
+    #[error(transparent)]
+    Registry(#[from] unmask_registry::RegistryError),
+    /// No model can serve; every reason.
+    #[error("no model serves: {0}")]
+    NoModel(String),
+    /// The configured default is not among the models that serve.
+    #[error("models.default is \"{name}\", models that serve are {served}")]
+    NoDefault {
+        /// The configured name.
+        name: String,
+        /// Names that serve.
+        served: String,
+    },
+    /// The address is not one, or it is taken.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// The configured address.
+        address: String,
+        /// The system's own words.
+        reason: String,
+    },
+    /// The transport failed.
+    #[error("the server failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// Reflection could not be built from the contract.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub(crate) enum RequestError {
+    /// Fields are wrong; all of them.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Violation>),
+    /// Only the model is wrong: it is not served.
+    #[error("{}: {}", .0.field, .0.message)]
+    NoModel(Violation),
+    /// All places are taken.
+    #[error("{jobs} requests are being worked on, which is the limit; try again later")]
+    Full {
+        /// The limit.
+        jobs: usize,
+    },
+    /// The pool did not answer.
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
+    /// A bug of ours; the request is lost, the process is not.
+    #[error("internal error while working on the request; its log line has the details")]
+    Panicked,
+}
+
+fn list(violations: &[Violation]) -> String {
+    violations.iter().map(|v| format!("{}: {}", v.field, v.message)).collect::<Vec<_>>().join("; ")
+}
+
+/// How long a client that was turned away should wait: about one explanation at 1 000 passes a second.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The one table from error to code.
+fn code(error: &RequestError) -> Code {
+    match error {
+        RequestError::Invalid(_) => Code::InvalidArgument,
+        RequestError::NoModel(_) => Code::NotFound,
+        RequestError::Full { .. } => Code::ResourceExhausted,
+        RequestError::Forward(error) => match error {
+            ForwardError::Cancelled => Code::Cancelled,
+            ForwardError::Overloaded { .. } => Code::ResourceExhausted,
+            ForwardError::Backend { .. } => Code::Unavailable,
+            ForwardError::Unanswered(Ended::Deadline) => Code::DeadlineExceeded,
+            ForwardError::Unanswered(Ended::All | Ended::Stopped | Ended::Budget) => Code::Internal,
+            ForwardError::Malformed(_) => Code::Internal,
+        },
+        RequestError::Panicked => Code::Internal,
+    }
+}
+
+impl RequestError {
+    /// The status that a client gets: code, message, and details in Google's error model.
+    pub(crate) fn status(&self, request_id: &str) -> Status {
+        let mut details = ErrorDetails::new();
+        if !request_id.is_empty() {
+            details.set_request_info(request_id, "");
+        }
+        match self {
+            Self::Invalid(violations) => set_violations(&mut details, violations),
+            Self::NoModel(violation) => set_violations(&mut details, std::slice::from_ref(violation)),
+            Self::Full { .. } | Self::Forward(ForwardError::Overloaded { .. }) => {
+                details.set_retry_info(Some(RETRY));
+            }
+            Self::Forward(_) | Self::Panicked => {}
+        }
+        Status::with_error_details(code(self), self.to_string(), details)
+    }
+}
+
+fn set_violations(details: &mut ErrorDetails, violations: &[Violation]) {
+    let fields: Vec<_> = violations.iter().map(|v| FieldViolation::new(&v.field, &v.message)).collect();
+    details.set_bad_request(fields);
+}
+
+/// Code, message and wrong fields of a status, for whoever prints it.
+pub fn status_of(status: &Status) -> (Code, String, Vec<(String, String)>) {
+    let details = status.get_error_details();
+    let violations = details.bad_request().map(|b| b.field_violations.clone()).unwrap_or_default();
+    let fields = violations.into_iter().map(|v| (v.field, v.description)).collect();
+    (status.code(), status.message().to_owned(), fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_code() {
+        let model = || "m@1".to_owned();
+        let table = [
+            (RequestError::Invalid(vec![Violation::new("image", "empty")]), Code::InvalidArgument),
+            (RequestError::NoModel(Violation::new("model.name", "unknown")), Code::NotFound),
+            (RequestError::Full { jobs: 3 }, Code::ResourceExhausted),
+            (ForwardError::Cancelled.into(), Code::Cancelled),
+            (ForwardError::Overloaded { model: model(), jobs: 2, limit: 2 }.into(), Code::ResourceExhausted),
+            (ForwardError::Backend { model: model(), reason: "x".into() }.into(), Code::Unavailable),
+            (ForwardError::Unanswered(Ended::Deadline).into(), Code::DeadlineExceeded),
+            (ForwardError::Unanswered(Ended::Budget).into(), Code::Internal),
+            (ForwardError::Malformed("x".into()).into(), Code::Internal),
+            (RequestError::Panicked, Code::Internal),
+        ];
+        for (error, expected) in table {
+            let status = error.status("r-1");
+            assert_eq!(status.code(), expected, "{error:?}");
+            assert_eq!(status.get_error_details().request_info().unwrap().request_id, "r-1");
+            let retry = status.get_error_details().retry_info().is_some();
+            assert_eq!(retry, expected == Code::ResourceExhausted, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn all_wrong_fields_are_in_one_answer() {
+        let violations = vec![Violation::new("image", "is empty"), Violation::new("seed", "got x")];
+        let status = RequestError::Invalid(violations).status("");
+        assert_eq!(status.message(), "image: is empty; seed: got x");
+        let (_, _, fields) = status_of(&status);
+        assert_eq!(fields, [("image".into(), "is empty".into()), ("seed".into(), "got x".into())]);
+    }
+}

@@ -1,0 +1,23 @@
+//! The service: what a request means, what it may cost, who runs it and how its answer reads.
+//!
+//! A request goes admission -> decode -> run -> encode. [`Service`] is the same value behind the socket and in process:
+//! the command line calls it without a server. Only this crate and the command line name tonic or the messages.
+
+mod admission;
+mod config;
+mod decode;
+mod encode;
+mod error;
+mod models;
+mod oversize;
+mod rpc;
+mod run;
+mod serve;
+mod telemetry;
+
+pub use config::{Config, ConfigError, Log, LogFormat};
+pub use error::{StartError, status_of};
+pub use rpc::Service;
+pub use run::Progress;
+pub use serve::{Running, serve};
+pub use telemetry::init as init_telemetry;

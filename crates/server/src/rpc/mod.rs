@@ -1,0 +1,158 @@
+//! The services. Each call is a few lines: admit, decode, run, encode.
+
+mod explanation;
+mod model;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tonic::metadata::MetadataMap;
+use tonic::{Response, Status};
+use tracing::Span;
+use unmask_explainer::image;
+use unmask_pool::Cancel;
+
+use crate::admission::Admission;
+use crate::config::Config;
+use crate::decode;
+use crate::error::{RequestError, StartError};
+use crate::models::Models;
+use crate::run::{Caller, Progress};
+
+/// Both services, behind a socket or in process.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) state: Arc<State>,
+}
+
+pub(crate) struct State {
+    pub(crate) models: Models,
+    admission: Admission,
+    limits: image::Limits,
+    progress: Option<Progress>,
+}
+
+/// Cancels a request's jobs when its future is dropped, which is how tonic tells that the client has gone.
+struct Guard(Cancel);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl Service {
+    /// Loads the library and every model.
+    ///
+    /// # Errors
+    /// [`StartError`] where the library or every model is refused.
+    pub fn open(config: &Config) -> Result<Self, StartError> {
+        Self::with_progress(config, None)
+    }
+
+    /// As [`Service::open`]; `progress` is told of every folded round of every explanation, for use in process.
+    ///
+    /// # Errors
+    /// As [`Service::open`].
+    pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
+        let models = Models::load(config)?;
+        let admission = Admission::new(config.server.max_jobs);
+        let state = State { models, admission, limits: config.image_limits(), progress };
+        Ok(Self { state: Arc::new(state) })
+    }
+
+    /// Pictures that have been through any model since the service opened.
+    pub fn passes(&self) -> u64 {
+        self.state
+            .models
+            .all()
+            .filter_map(|(_, _, state, _)| state.as_ref().ok())
+            .map(|served| served.passes())
+            .sum()
+    }
+
+    /// Rounds that wait and requests that have a place at any model.
+    pub fn waiting(&self) -> (usize, usize) {
+        let served = self.state.models.all().filter_map(|(_, _, state, _)| state.as_ref().ok());
+        served.fold((0, 0), |(rounds, jobs), s| (rounds + s.waiting(), jobs + s.jobs()))
+    }
+
+    /// Runs one request's work on a blocking thread, under a place, until it is done or the caller has gone.
+    async fn work<T: Send + 'static>(
+        &self,
+        call: &'static str,
+        given_id: &str,
+        metadata: &MetadataMap,
+        work: impl FnOnce(&State, String, &Caller) -> Result<T, RequestError> + Send + 'static,
+    ) -> Result<Response<T>, Status> {
+        let id = decode::request_id(given_id);
+        let id = id.map_err(|violation| RequestError::Invalid(vec![violation]).status(""))?;
+        let span = tracing::info_span!("request", call, request_id = id);
+        let place = self.state.admission.enter().map_err(|e| refuse(&span, &e, &id))?;
+        let caller = Caller {
+            cancel: Cancel::default(),
+            deadline: deadline(metadata),
+            progress: self.state.progress.clone(),
+        };
+        let _guard = Guard(caller.cancel.clone());
+        let (state, blocking_span, blocking_id) = (Arc::clone(&self.state), span.clone(), id.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            // The place is given back when the work has ended, not when the client has gone.
+            let _place = place;
+            let _entered = blocking_span.entered();
+            catch_unwind(AssertUnwindSafe(|| work(&state, blocking_id, &caller)))
+                .unwrap_or(Err(RequestError::Panicked))
+        });
+        let answer = done.await.unwrap_or(Err(RequestError::Panicked)).map_err(|e| refuse(&span, &e, &id))?;
+        span.in_scope(|| tracing::info!("answered"));
+        Ok(Response::new(answer))
+    }
+}
+
+/// Logs a request that has no answer, and gives its status.
+fn refuse(span: &Span, error: &RequestError, id: &str) -> Status {
+    let status = error.status(id);
+    span.in_scope(|| tracing::warn!(code = ?status.code(), %error, "refused"));
+    status
+}
+
+/// Share of the client's deadline after which an explanation ends with what it has, so that the answer arrives in time.
+const DEADLINE_SHARE: f64 = 0.9;
+
+/// When to stop, from the `grpc-timeout` header: at most eight digits and a unit.
+fn deadline(metadata: &MetadataMap) -> Option<Instant> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let count = digits.parse::<u32>().ok()?;
+    let unit = match unit {
+        "H" => Duration::from_secs(3600),
+        "M" => Duration::from_secs(60),
+        "S" => Duration::from_secs(1),
+        "m" => Duration::from_millis(1),
+        "u" => Duration::from_micros(1),
+        "n" => Duration::from_nanos(1),
+        _ => return None,
+    };
+    Instant::now().checked_add(unit.checked_mul(count)?.mul_f64(DEADLINE_SHARE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_read_from_the_header_and_nonsense_is_none() {
+        let read = |text: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            deadline(&metadata).map(|d| d.saturating_duration_since(Instant::now()))
+        };
+        assert!(read("10S").unwrap() <= Duration::from_secs(9));
+        assert!(read("10S").unwrap() > Duration::from_secs(8));
+        assert!(read("99999999n").unwrap() < Duration::from_millis(91));
+        for nonsense in ["", "S", "10", "10x", "-1S", "99999999999H"] {
+            assert_eq!(read(nonsense), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The one place that orchestrates a job: picture, references, fill, method, regions, pictures. Synchronous; it runs on
+//! a blocking thread and knows neither messages nor the socket.
+
+mod explain;
+mod predict;
+mod warnings;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use unmask_core::{Ended, Perturbation, Round, Scores, Tensor, Violation};
+use unmask_explainer::image::{self, Frame, Picture};
+use unmask_pool::{Cancel, Limits, Meter};
+
+pub(crate) use self::explain::{Explained, explain, highest};
+pub(crate) use self::predict::{Predicted, predict};
+use crate::decode::Subject;
+use crate::error::RequestError;
+
+/// Told how many passes have been folded, out of how many.
+pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
+/// What a request brings besides its job.
+#[derive(Clone, Default)]
+pub(crate) struct Caller {
+    pub(crate) cancel: Cancel,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) progress: Option<Progress>,
+}
+
+/// Passes and times of a finished job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bill {
+    pub(crate) announced: u64,
+    pub(crate) meter: Meter,
+    pub(crate) ended: Ended,
+    pub(crate) decode: Duration,
+    pub(crate) render: Duration,
+    pub(crate) total: Duration,
+}
+
+impl Caller {
+    fn limits(&self, announced: u64, passes: Option<u64>) -> Limits {
+        let progress = self.progress.clone().map(|progress| -> Arc<dyn Fn(u64) + Send + Sync> {
+            Arc::new(move |folded| progress(folded, announced))
+        });
+        Limits { passes, deadline: self.deadline, cancel: self.cancel.clone(), progress }
+    }
+}
+
+/// Pixels in the picture's own frame and in the model's.
+struct Seen {
+    picture: Picture,
+    tensor: Arc<Tensor>,
+    frame: Frame,
+    took: Duration,
+}
+
+fn see(subject: &Subject, limits: &image::Limits) -> Result<Seen, RequestError> {
+    let _span = tracing::info_span!("decode").entered();
+    let started = Instant::now();
+    let input = &subject.served.spec().input;
+    let picture = read(&subject.image, limits, "image")?;
+    let tensor = Arc::new(image::to_tensor(&picture, subject.crop, input));
+    let frame = Frame {
+        crop: subject.crop,
+        displayed: (picture.width(), picture.height()),
+        orientation: picture.orientation(),
+        model: (input.width as u32, input.height as u32),
+    };
+    Ok(Seen { picture, tensor, frame, took: started.elapsed() })
+}
+
+fn read(bytes: &[u8], limits: &image::Limits, field: &str) -> Result<Picture, RequestError> {
+    image::decode(bytes, limits)
+        .map_err(|e| RequestError::Invalid(vec![Violation::new(field, e.to_string())]))
+}
+
+/// Scores whole pictures in one round.
+fn whole(forward: &dyn unmask_core::Forward, pictures: &[&Arc<Tensor>]) -> Result<Scores, RequestError> {
+    let _span = tracing::info_span!("reference").entered();
+    let round = Round {
+        image: Arc::clone(pictures[0]),
+        fill: Arc::clone(pictures[0]),
+        items: pictures.iter().map(|p| Perturbation::Dense(Arc::clone(p))).collect(),
+    };
+    Ok(forward.scores(round)?)
+}

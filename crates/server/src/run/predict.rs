@@ -1,0 +1,47 @@
+//! One pass: what the model says of a picture.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use unmask_core::{Ended, ModelSpec};
+use unmask_explainer::image::{Frame, Limits};
+
+use super::{Bill, Caller, see, warnings, whole};
+use crate::decode::Subject;
+use crate::error::RequestError;
+
+/// A scored picture.
+pub(crate) struct Predicted {
+    pub(crate) spec: Arc<ModelSpec>,
+    pub(crate) logits: Vec<f32>,
+    pub(crate) frame: Frame,
+    pub(crate) bill: Bill,
+    pub(crate) warnings: Vec<String>,
+}
+
+pub(crate) fn predict(
+    subject: &Subject,
+    limits: &Limits,
+    caller: &Caller,
+) -> Result<Predicted, RequestError> {
+    let started = Instant::now();
+    let seen = see(subject, limits)?;
+    let announced = 1;
+    let job = subject.served.job(caller.limits(announced, None))?;
+    let scores = whole(&job, &[&seen.tensor])?;
+    let spec = Arc::clone(subject.served.spec());
+    Ok(Predicted {
+        logits: scores.row(0).to_vec(),
+        frame: seen.frame,
+        bill: Bill {
+            announced,
+            meter: job.meter(),
+            ended: Ended::All,
+            decode: seen.took,
+            render: Duration::ZERO,
+            total: started.elapsed(),
+        },
+        warnings: warnings::picture(&spec, subject),
+        spec,
+    })
+}

@@ -1,0 +1,70 @@
+//! The socket: services, health, reflection, limits, shutdown.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tower::util::MapResponseLayer;
+use unmask_protocol::v1::explanation_service_server::ExplanationServiceServer;
+use unmask_protocol::v1::model_service_server::ModelServiceServer;
+
+use crate::config::Config;
+use crate::error::StartError;
+use crate::oversize;
+use crate::rpc::Service;
+
+/// A server that listens. Its future ends when it has shut down.
+pub struct Running<F> {
+    /// Where it listens; the port is the real one where 0 was configured.
+    pub address: SocketAddr,
+    /// Drives the server.
+    pub done: F,
+}
+
+/// Binds the socket and serves until `shutdown` is ready, then finishes what is open.
+///
+/// # Errors
+/// [`StartError::Listen`] when the address cannot be had.
+pub async fn serve(
+    config: &Config,
+    service: Service,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<Running<impl Future<Output = Result<(), StartError>> + Send + 'static>, StartError> {
+    let address = &config.server.listen;
+    let refused = |e: std::io::Error| StartError::Listen { address: address.clone(), reason: e.to_string() };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<ExplanationServiceServer<Service>>().await;
+    health.set_serving::<ModelServiceServer<Service>>().await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(unmask_protocol::DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let most = config.server.max_message_bytes;
+    let server = Server::builder()
+        // Innermost limit first in the code, outermost in the way of a response: codes are renamed on the way out.
+        .layer(MapResponseLayer::new(oversize::rename))
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(ExplanationServiceServer::new(service.clone()).max_decoding_message_size(most))
+        .add_service(ModelServiceServer::new(service).max_decoding_message_size(most));
+
+    let stop = async move {
+        shutdown.await;
+        tracing::info!("shutting down");
+        health.set_not_serving::<ExplanationServiceServer<Service>>().await;
+        health.set_not_serving::<ModelServiceServer<Service>>().await;
+        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    };
+    let done = async move {
+        server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop).await?;
+        Ok(())
+    };
+    Ok(Running { address, done })
+}
