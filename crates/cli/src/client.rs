@@ -19,7 +19,7 @@ const MOST_ANSWER_BYTES: usize = 64 << 20;
 
 pub(crate) enum Client {
     InProcess(Service),
-    Remote(ExplanationServiceClient<Channel>, ModelServiceClient<Channel>),
+    Remote(Box<(ExplanationServiceClient<Channel>, ModelServiceClient<Channel>)>),
 }
 
 /// The configuration from file, environment and flags. Commands other than `serve` log errors only, unless told.
@@ -53,20 +53,20 @@ impl Client {
         let explanations = ExplanationServiceClient::new(channel.clone())
             .max_decoding_message_size(MOST_ANSWER_BYTES)
             .max_encoding_message_size(usize::MAX);
-        Ok(Self::Remote(explanations, ModelServiceClient::new(channel)))
+        Ok(Self::Remote(Box::new((explanations, ModelServiceClient::new(channel)))))
     }
 
     pub(crate) async fn explain(&self, request: v1::ExplainRequest) -> anyhow::Result<v1::ExplainResponse> {
         read(match self {
             Self::InProcess(service) => service.explain(Request::new(request)).await,
-            Self::Remote(client, _) => client.clone().explain(request).await,
+            Self::Remote(clients) => clients.0.clone().explain(request).await,
         })
     }
 
     pub(crate) async fn predict(&self, request: v1::PredictRequest) -> anyhow::Result<v1::PredictResponse> {
         read(match self {
             Self::InProcess(service) => service.predict(Request::new(request)).await,
-            Self::Remote(client, _) => client.clone().predict(request).await,
+            Self::Remote(clients) => clients.0.clone().predict(request).await,
         })
     }
 
@@ -74,7 +74,7 @@ impl Client {
         let request = v1::ListMethodsRequest {};
         read(match self {
             Self::InProcess(service) => service.list_methods(Request::new(request)).await,
-            Self::Remote(client, _) => client.clone().list_methods(request).await,
+            Self::Remote(clients) => clients.0.clone().list_methods(request).await,
         })
     }
 
@@ -82,7 +82,7 @@ impl Client {
         let request = v1::ListModelsRequest {};
         read(match self {
             Self::InProcess(service) => service.list_models(Request::new(request)).await,
-            Self::Remote(_, client) => client.clone().list_models(request).await,
+            Self::Remote(clients) => clients.1.clone().list_models(request).await,
         })
     }
 }

@@ -57,7 +57,17 @@ fn parse(field: &FieldDescriptor, text: &str) -> anyhow::Result<Value> {
             let known = || words.values().map(|v| v.name().to_owned()).collect::<Vec<_>>().join(", ");
             Value::EnumNumber(word.ok_or_else(|| anyhow!(wanted(&format!("one of {}", known()))))?.number())
         }
-        _ => bail!("cannot be given as text"),
+        Kind::Float
+        | Kind::Int32
+        | Kind::Int64
+        | Kind::Sint32
+        | Kind::Sint64
+        | Kind::Fixed32
+        | Kind::Fixed64
+        | Kind::Sfixed32
+        | Kind::Sfixed64
+        | Kind::Bytes
+        | Kind::Message(_) => bail!("cannot be given as text"),
     })
 }
 
