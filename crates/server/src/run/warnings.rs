@@ -33,13 +33,18 @@ pub(super) fn picture(spec: &ModelSpec, subject: &Subject) -> Vec<String> {
 pub(super) fn fill(spec: &ModelSpec, class: usize, fill_logits: &[f32]) -> Option<String> {
     let (real, called) = (spec.output.real, highest(fill_logits));
     let same_side = (called == real) == (class == real);
+    let better = if class == real {
+        "a fill that the model calls manipulated explains better".to_owned()
+    } else {
+        let real = &spec.output.labels[real];
+        format!("a fill that the model calls {real} (such as the untouched original) explains better")
+    };
     same_side.then(|| {
         format!(
             "the fill alone is called {} ({:.0} %): hiding a region then adds evidence of its own, and the map shows \
-             that too; a fill that the model calls {} (such as the untouched original) explains better",
+             that too; {better}",
             spec.output.labels[called],
             100.0 * softmax(fill_logits)[called],
-            if class == real { "manipulated" } else { spec.output.labels[real].as_str() },
         )
     })
 }
