@@ -25,7 +25,11 @@ enum Task {
     /// Start the server, send it a manipulated picture over gRPC, write the overlay
     Demo,
     /// Run all tests
-    Test,
+    Test {
+        /// For the test binaries, such as a part of a test's name or --nocapture
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
     /// Fetch ONNX Runtime and print where it lies
     Onnxruntime,
     /// Check who imports whom
@@ -35,7 +39,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Demo => demo::run(),
-        Task::Test => test::run(),
+        Task::Test { rest } => test::run(&rest),
         Task::Onnxruntime => onnxruntime::library().map(|path| tools::say(&path.display().to_string())),
         Task::Imports => imports::check(),
     };

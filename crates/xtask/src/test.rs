@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::tools::{self, cargo, root, say, target};
 use crate::{imports, onnxruntime, python};
 
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(rest: &[String]) -> anyhow::Result<()> {
     imports::check()?;
     let library = onnxruntime::library()?;
     let python = python::environment(&root().join("tests/requirements.txt"))?;
@@ -21,7 +21,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         command.env("TEST_FIXTURES", &fixtures).env("TEST_PYTHON", &python);
         command
     };
-    tools::run(cargo_test().args(["--workspace", "--locked", "--no-fail-fast"]))?;
+    tools::run(cargo_test().args(["--workspace", "--locked", "--no-fail-fast", "--"]).args(rest))?;
     say("GPU providers: built, and asked for against a library that has none");
     let features = ["--locked", "-p", "unmask-tests", "--features", "cuda,tensorrt", "--test", "devices"];
     tools::run(cargo_test().args(features))
