@@ -214,6 +214,7 @@ fn cases() -> Vec<Case> {
         Case {
             name: "everything at once",
             wrong: v1::ExplainRequest {
+                request_id: "\u{7f}".into(),
                 image: Vec::new(),
                 model: model("x"),
                 outputs: vec![7],
@@ -223,6 +224,7 @@ fn cases() -> Vec<Case> {
             },
             code: Code::InvalidArgument,
             fields: vec![
+                ("request_id", "got 1 bytes"),
                 ("image", "has no bytes"),
                 ("method.rise.masks", "got 1"),
                 ("method.rise.grid", "got 0"),

@@ -87,6 +87,11 @@ impl Answers {
             if let Some(error) = &state.failed {
                 return Err(error.clone());
             }
+            // Looked at before the scores: rounds that come faster than they are folded would hide the clock for ever.
+            if deadline.is_some_and(|d| Instant::now() >= d) {
+                state.rounds.clear();
+                return Ok(Waited::Deadline);
+            }
             match state.rounds.get(&round) {
                 None => return Err(ForwardError::Cancelled),
                 Some(partial) if partial.missing > 0 => {}
@@ -97,10 +102,6 @@ impl Answers {
             }
             state = match deadline.map(|d| d.saturating_duration_since(Instant::now())) {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => {
-                    state.rounds.clear();
-                    return Ok(Waited::Deadline);
-                }
                 Some(left) => {
                     self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }

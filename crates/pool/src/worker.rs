@@ -35,21 +35,22 @@ impl Worker {
         let _leaving = Leaving(Arc::clone(&self.queue));
         let mut input = Vec::new();
         while let Some(items) = self.queue.take(self.batch) {
-            let started = Instant::now();
-            compose(&self.spec, &items, &mut input);
-            let backend = &mut self.backend;
-            let run = catch_unwind(AssertUnwindSafe(|| backend.run(items.len(), &input)));
-            self.passes.fetch_add(items.len() as u64, Ordering::Relaxed);
-            let raw = match run {
-                Ok(Ok(raw)) => self.checked(raw, items.len()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err("the backend panicked".to_owned()),
-            };
-            match raw {
-                Ok(raw) => self.hand_out(&items, &raw, started),
-                Err(reason) => self.fail(&items, &reason),
+            // Whatever panics, the batch's jobs are answered and the worker goes on.
+            let batch = catch_unwind(AssertUnwindSafe(|| self.run(&items, &mut input)));
+            if let Err(reason) = batch.unwrap_or_else(|_| Err("the backend panicked".to_owned())) {
+                self.fail(&items, &reason);
             }
         }
+    }
+
+    /// Composes a batch, runs it and hands out its rows.
+    fn run(&mut self, items: &[Item], input: &mut Vec<f32>) -> Result<(), String> {
+        let started = Instant::now();
+        compose(&self.spec, items, input);
+        self.passes.fetch_add(items.len() as u64, Ordering::Relaxed);
+        let raw = self.backend.run(items.len(), input).map_err(|e| e.to_string())?;
+        self.hand_out(items, &self.checked(raw, items.len())?, started);
+        Ok(())
     }
 
     fn checked(&self, raw: Vec<f32>, rows: usize) -> Result<Vec<f32>, String> {

@@ -151,6 +151,22 @@ fn a_deadline_ends_the_wait_and_frees_the_queue() {
 }
 
 #[test]
+fn a_deadline_is_seen_even_when_rounds_come_faster_than_they_are_folded() {
+    let served = served(2, 8);
+    let deadline = Instant::now() + std::time::Duration::from_secs(2);
+    let job = served.job(Limits { deadline: Some(deadline), ..Limits::default() }).unwrap();
+    let mut folded = 0;
+    let ended = job.run(&mut (0..50).map(|_| round(2, 0.0)), &mut |_, _| {
+        folded += 1;
+        while Instant::now() < deadline || job.meter().run < 4 {
+            std::thread::yield_now();
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!((ended, folded), (Ok(Ended::Deadline), 1));
+}
+
+#[test]
 fn stopping_takes_back_the_round_that_was_asked_ahead() {
     let served = served(1, 4);
     let job = served.job(Limits::default()).unwrap();

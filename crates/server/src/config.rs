@@ -173,7 +173,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names every wrong key or value.
     pub fn read(file: Option<&Path>, overrides: &[(String, String)]) -> Result<Self, ConfigError> {
-        let environment = std::env::vars().collect();
+        // A variable that is not text is none of ours.
+        let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((key.into_string().ok()?, value.into_string().ok()?))
+        };
+        let environment = std::env::vars_os().filter_map(text).collect();
         Self::read_from(file, environment, overrides)
     }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::bail;
 
 use crate::python;
-use crate::tools::{run, say, sha256, target};
+use crate::tools::{run, sha256, target, tell};
 
 const VERSION: &str = "1.31.1";
 
@@ -45,7 +45,7 @@ pub(crate) fn library() -> anyhow::Result<PathBuf> {
     if library.exists() && sha256(&library)? == pin.library {
         return Ok(library);
     }
-    say(&format!("fetching onnxruntime {VERSION}"));
+    tell(&format!("fetching onnxruntime {VERSION}"));
     fetch(&pin, &dir, &library)?;
     Ok(library)
 }

@@ -40,6 +40,12 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Tells on standard error what takes its time, so that what is printed can be used by a script.
+pub(crate) fn tell(line: &str) {
+    // As above.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// SHA-256 of a file in lower-case hexadecimal.
 pub(crate) fn sha256(path: &Path) -> anyhow::Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;

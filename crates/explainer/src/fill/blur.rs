@@ -26,15 +26,18 @@ fn kernel(sigma: f64) -> Vec<f64> {
 fn along(plane: &[f32], length: usize, lines: usize, step: usize, kernel: &[f64]) -> Vec<f32> {
     let line_step = if step == 1 { length } else { 1 };
     let mut out = vec![0.0; plane.len()];
-    for line in 0..lines {
-        for i in 0..length {
-            let first = i as i64 - (kernel.len() / 2) as i64;
-            let sum: f64 = kernel
-                .iter()
-                .zip(first..)
-                .map(|(w, at)| w * f64::from(plane[line * line_step + mirror(at, length) * step]))
-                .sum();
-            out[line * line_step + i * step] = sum as f32;
+    for i in 0..length {
+        // Mirrored taps are gathered by pixel, so that a kernel wider than the line costs no more than the line.
+        let mut weights = vec![0.0; length];
+        let first = i as i64 - (kernel.len() / 2) as i64;
+        for (weight, at) in kernel.iter().zip(first..) {
+            weights[mirror(at, length)] += weight;
+        }
+        let taps: Vec<(usize, f64)> = weights.into_iter().enumerate().filter(|(_, w)| *w > 0.0).collect();
+        for line in 0..lines {
+            let start = line * line_step;
+            let sum: f64 = taps.iter().map(|(at, w)| w * f64::from(plane[start + at * step])).sum();
+            out[start + i * step] = sum as f32;
         }
     }
     out

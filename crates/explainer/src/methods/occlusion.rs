@@ -81,17 +81,15 @@ impl Occlusion {
 
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let (windows, sides) = (self.windows(), self.sides());
-        let items: Vec<Perturbation> = sides
-            .iter()
-            .flat_map(|hide| (0..windows).map(|w| self.question(w, *hide, context)))
-            .map(Perturbation::Cells)
-            .collect();
-        let mut rounds = items.chunks(ROUND).map(|items| Round {
+        let count = windows * sides.len();
+        let mut rounds = (0..count).step_by(ROUND).map(|first| Round {
             image: Arc::clone(context.image),
             fill: Arc::clone(context.fill),
-            items: items.to_vec(),
+            items: (first..count.min(first + ROUND))
+                .map(|i| Perturbation::Cells(self.question(i % windows, sides[i / windows], context)))
+                .collect(),
         });
-        let mut values = Vec::with_capacity(items.len());
+        let mut values = Vec::with_capacity(count);
         let ended = context.forward.run(&mut rounds, &mut |_, scores| {
             for row in scores.rows() {
                 let score = context.target.value(row);

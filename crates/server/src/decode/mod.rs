@@ -64,25 +64,25 @@ pub(crate) fn request_id(given: &str) -> Result<String, Violation> {
     Ok(given.to_owned())
 }
 
-/// A request to score a picture.
+/// A request to score a picture; `violations` are those that are known already.
 pub(crate) fn predict(
     request: v1::PredictRequest,
     models: &Models,
     limits: &image::Limits,
+    mut violations: Vec<Violation>,
 ) -> Result<Subject, RequestError> {
-    let mut violations = Vec::new();
     let model = models.find(request.model.as_ref());
     let subject = subject(request.image, request.crop, limits, &mut violations);
     finish(model, violations, |served| subject.map(|subject| subject.of(served)))
 }
 
-/// A request to explain a decision.
+/// A request to explain a decision; `violations` are those that are known already.
 pub(crate) fn explain(
     request: v1::ExplainRequest,
     models: &Models,
     limits: &image::Limits,
+    mut violations: Vec<Violation>,
 ) -> Result<ExplainJob, RequestError> {
-    let mut violations = Vec::new();
     let model = models.find(request.model.as_ref());
     let served = model.as_ref().ok();
     let subject = subject(request.image, request.crop, limits, &mut violations);

@@ -14,8 +14,8 @@ impl ExplanationService for Service {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
         let id = message.request_id.clone();
-        self.work("predict", &id, &metadata, |state, id, caller| {
-            let subject = decode::predict(message, &state.models, &state.limits)?;
+        self.work("predict", &id, &metadata, |state, id, wrong, caller| {
+            let subject = decode::predict(message, &state.models, &state.limits, wrong)?;
             Ok(encode::predicted(id, run::predict(&subject, &state.limits, caller)?))
         })
         .await
@@ -24,8 +24,8 @@ impl ExplanationService for Service {
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
         let id = message.request_id.clone();
-        self.work("explain", &id, &metadata, |state, id, caller| {
-            let job = decode::explain(message, &state.models, &state.limits)?;
+        self.work("explain", &id, &metadata, |state, id, wrong, caller| {
+            let job = decode::explain(message, &state.models, &state.limits, wrong)?;
             let answer = run::explain(&job, &state.limits, caller)?;
             Ok(encode::explained(id, &job, answer))
         })

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 use tracing::Span;
+use unmask_core::Violation;
 use unmask_explainer::image;
 use unmask_pool::Cancel;
 
@@ -84,10 +85,13 @@ impl Service {
         call: &'static str,
         given_id: &str,
         metadata: &MetadataMap,
-        work: impl FnOnce(&State, String, &Caller) -> Result<T, RequestError> + Send + 'static,
+        work: impl FnOnce(&State, String, Vec<Violation>, &Caller) -> Result<T, RequestError> + Send + 'static,
     ) -> Result<Response<T>, Status> {
-        let id = decode::request_id(given_id);
-        let id = id.map_err(|violation| RequestError::Invalid(vec![violation]).status(""))?;
+        // A wrong id is reported together with everything else that is wrong.
+        let (id, wrong) = match decode::request_id(given_id) {
+            Ok(id) => (id, Vec::new()),
+            Err(violation) => (String::new(), vec![violation]),
+        };
         let span = tracing::info_span!("request", call, request_id = id);
         let place = self.state.admission.enter().map_err(|e| refuse(&span, &e, &id))?;
         let caller = Caller {
@@ -101,7 +105,7 @@ impl Service {
             // The place is given back when the work has ended, not when the client has gone.
             let _place = place;
             let _entered = blocking_span.entered();
-            catch_unwind(AssertUnwindSafe(|| work(&state, blocking_id, &caller)))
+            catch_unwind(AssertUnwindSafe(|| work(&state, blocking_id, wrong, &caller)))
                 .unwrap_or(Err(RequestError::Panicked))
         });
         let answer = done.await.unwrap_or(Err(RequestError::Panicked)).map_err(|e| refuse(&span, &e, &id))?;
