@@ -6,7 +6,14 @@ use unmask_protocol::v1;
 use unmask_tests::{Root, explain, model, request, timeless};
 
 fn wanted() -> v1::ExplainRequest {
-    let outputs = vec![v1::Output::Overlay.into(), v1::Output::HeatMap.into(), v1::Output::PictureMap.into()];
+    let outputs = [
+        v1::Output::Overlay,
+        v1::Output::HeatMap,
+        v1::Output::PictureMap,
+        v1::Output::Fill,
+        v1::Output::Labels,
+    ];
+    let outputs = outputs.map(i32::from).into();
     v1::ExplainRequest { seed: 42, outputs, ..request() }
 }
 

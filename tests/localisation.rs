@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use unmask_explainer::metrics::{mass, pointing};
 use unmask_protocol::v1;
 use unmask_server::Service;
 use unmask_tests::{Root, explain, grey_fill, image_fill, rise, sample, values};
@@ -33,12 +34,8 @@ async fn find(service: &Service, family: &str, fill: v1::Fill) -> Found {
     let answer = explain(service, request).await.unwrap();
     assert!(answer.prediction.unwrap().fake, "the {family} sample is called manipulated");
     let (map, mask) = (values(&answer.map.unwrap()), mask(family));
-    let mean = map.iter().map(|v| f64::from(*v)).sum::<f64>() / map.len() as f64;
-    let mass = |v: &f32| (f64::from(*v) - mean).max(0.0);
-    let inside: f64 = map.iter().zip(&mask).filter(|(_, m)| **m).map(|(v, _)| mass(v)).sum();
     let area = mask.iter().filter(|m| **m).count() as f64 / mask.len() as f64;
-    let best = (0..map.len()).max_by(|a, b| map[*a].total_cmp(&map[*b])).unwrap();
-    Found { concentration: inside / map.iter().map(mass).sum::<f64>() / area, hit: mask[best] }
+    Found { concentration: mass(&map, &mask) / area, hit: pointing(&map, &mask) }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,8 +40,11 @@ fn occlusion(name: &str, mode: v1::OcclusionMode) -> v1::ExplainRequest {
     v1::ExplainRequest {
         image: picture(),
         model: model(name),
-        target: Some(v1::Target { kind: Some(v1::target::Kind::Label("fake".into())) }),
-        method: Some(v1::Method { kind: Some(v1::method::Kind::Occlusion(occlusion)) }),
+        target: Some(unmask_tests::target("fake")),
+        method: Some(v1::Method {
+            kind: Some(v1::method::Kind::Occlusion(occlusion)),
+            ..v1::Method::default()
+        }),
         fill: Some(black()),
         ..v1::ExplainRequest::default()
     }

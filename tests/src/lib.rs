@@ -2,6 +2,8 @@
 //!
 //! The tests are run by `cargo xtask test`, which fetches ONNX Runtime and makes the test models.
 
+pub mod catalogue;
+
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -80,7 +82,25 @@ impl Root {
 /// RISE with so many masks.
 pub fn rise(masks: u32) -> v1::Method {
     let kind = v1::method::Kind::Rise(v1::Rise { masks: Some(masks), ..v1::Rise::default() });
-    v1::Method { kind: Some(kind) }
+    v1::Method { kind: Some(kind), preset: String::new() }
+}
+
+/// A decision by the label of its class.
+pub fn target(label: &str) -> v1::Target {
+    v1::Target { kind: Some(v1::target::Kind::Label(label.into())), ..v1::Target::default() }
+}
+
+/// What was announced has been run or saved for a reason.
+///
+/// # Panics
+/// When passes are missing.
+pub fn assert_adds_up(cost: &v1::Cost) {
+    let saved: u64 = cost.saved.iter().map(|saving| saving.passes).sum();
+    assert_eq!(cost.announced, cost.run + saved, "{cost:?}");
+    assert!(
+        cost.saved.iter().all(|s| s.passes > 0 && s.reason() != v1::SavingReason::Unspecified),
+        "{cost:?}"
+    );
 }
 
 /// A caller's image as fill.

@@ -17,7 +17,7 @@ pub(crate) enum Command {
     /// Serve gRPC until SIGTERM or SIGINT
     Serve(Serve),
     /// Explain pictures, in process or through a server
-    Explain(Explain),
+    Explain(Box<Explain>),
     /// Score pictures, one forward pass each
     Predict(Predict),
     /// List model versions, and why others are refused
@@ -99,7 +99,10 @@ pub(crate) struct Explain {
     /// A parameter of the method, such as masks=1000
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = pair)]
     pub(crate) params: Vec<(String, String)>,
-    /// What stands where a region is hidden; `unmask methods` lists fills [default: mean]
+    /// Values of parameters that are not given: "paper" for those of arXiv 2502.03957 [default: this service's]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(crate) preset: String,
+    /// What stands where a region is hidden; `unmask methods` lists fills [default: mean, or the preset's]
     #[arg(long, conflicts_with = "fill_image")]
     pub(crate) fill: Option<String>,
     /// A parameter of the fill, such as sigma=5
@@ -108,15 +111,37 @@ pub(crate) struct Explain {
     /// A picture as fill, such as the untouched original; same size as the explained one
     #[arg(long, value_name = "IMAGE")]
     pub(crate) fill_image: Option<PathBuf>,
+    /// How the picture is cut into regions; `unmask methods` lists segmentations [default: slic where method or fill work
+    /// on segments, else grid]
+    #[arg(long)]
+    pub(crate) segments: Option<String>,
+    /// A parameter of the segmentation, such as segments=100
+    #[arg(long = "segments-param", value_name = "KEY=VALUE", value_parser = pair, requires = "segments")]
+    pub(crate) segments_params: Vec<(String, String)>,
     /// Label of the class to explain; default: the predicted class
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", conflicts_with = "group")]
     pub(crate) target: Option<String>,
+    /// Group of classes to explain, such as fake; `unmask models` lists groups
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// Label of the class against which it is explained; default: all others
+    #[arg(long, value_name = "LABEL", conflicts_with = "against_group")]
+    pub(crate) against: Option<String>,
+    /// Group of classes against which it is explained
+    #[arg(long, value_name = "NAME")]
+    pub(crate) against_group: Option<String>,
+    /// Scale of the score: log_odds, probability or double_softmax [default: log_odds, or the preset's]
+    #[arg(long, value_name = "SCALE")]
+    pub(crate) scale: Option<String>,
     /// Seed of every random choice
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// Most forward passes; default: as many as the method announces
     #[arg(long, value_name = "N")]
     pub(crate) max_passes: Option<u64>,
+    /// Write the fill as STEM.fill.png too
+    #[arg(long)]
+    pub(crate) save_fill: bool,
     /// Directory for STEM.json, STEM.npy and STEM.overlay.png; made if missing
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub(crate) out: PathBuf,

@@ -67,24 +67,52 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         (Some(path), _) => {
             let image =
                 std::fs::read(path).with_context(|| format!("cannot read the fill {}", path.display()))?;
-            v1::Fill { kind: Some(v1::fill::Kind::Image(v1::ImageFill { image, sha256: String::new() })) }
+            Some(v1::Fill {
+                kind: Some(v1::fill::Kind::Image(v1::ImageFill { image, sha256: String::new() })),
+            })
         }
-        (None, fill) => fields::choice("Fill", fill.as_deref().unwrap_or("mean"), &args.fill_params)?,
+        (None, Some(fill)) => Some(fields::choice("Fill", fill, &args.fill_params)?),
+        (None, None) if args.fill_params.is_empty() => None,
+        (None, None) => bail!("--fill-param is for the fill that --fill names"),
     };
-    let label = |label: &String| v1::Target { kind: Some(v1::target::Kind::Label(label.clone())) };
+    let segmentation = args
+        .segments
+        .as_ref()
+        .map(|name| fields::choice::<v1::Segmentation>("Segmentation", name, &args.segments_params));
+    let method: v1::Method = fields::choice("Method", &args.method, &args.params)?;
+    let mut outputs = vec![v1::Output::Overlay.into()];
+    outputs.extend(args.save_fill.then_some(i32::from(v1::Output::Fill)));
     Ok(v1::ExplainRequest {
         request_id: String::new(),
         image: Vec::new(),
         model: selector(args.subject.model.as_deref()),
         crop: crop(args.subject.crop),
-        target: args.target.as_ref().map(label),
-        method: Some(fields::choice("Method", &args.method, &args.params)?),
-        fill: Some(fill),
+        target: target(args)?,
+        method: Some(v1::Method { preset: args.preset.clone(), ..method }),
+        fill,
         seed: args.seed,
         budget: args.max_passes.map(|n| v1::Budget { max_passes: Some(n) }),
-        outputs: vec![v1::Output::Overlay.into()],
+        outputs,
         top_regions: None,
+        segmentation: segmentation.transpose()?,
     })
+}
+
+fn target(args: &Explain) -> anyhow::Result<Option<v1::Target>> {
+    use v1::target::{Against, Kind};
+    let kind = args.target.clone().map(Kind::Label).or(args.group.clone().map(Kind::Group));
+    let against = args.against.clone().map(Against::AgainstLabel);
+    let against = against.or(args.against_group.clone().map(Against::AgainstGroup));
+    let scale = match &args.scale {
+        None => v1::Scale::Unspecified,
+        Some(word) => {
+            v1::Scale::from_str_name(&format!("SCALE_{}", word.to_uppercase())).with_context(|| {
+                format!("--scale is \"{word}\", allowed are log_odds, probability and double_softmax")
+            })?
+        }
+    };
+    let said = kind.is_some() || against.is_some() || args.scale.is_some();
+    Ok(said.then_some(v1::Target { kind, against, scale: scale.into() }))
 }
 
 /// File names without their endings; two pictures must not write over each other.

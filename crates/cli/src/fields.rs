@@ -22,9 +22,11 @@ pub(crate) fn choice<M: Message + Default>(
 ) -> anyhow::Result<M> {
     let outer = descriptor(message)?;
     let what = message.to_lowercase();
-    let names = || outer.fields().map(|f| f.name().to_owned()).collect::<Vec<_>>().join(", ");
-    let case = outer
-        .get_field_by_name(name)
+    // Fields beside the oneof, such as a preset, are no case of it.
+    let cases = || outer.fields().filter(|f| f.containing_oneof().is_some());
+    let names = || cases().map(|f| f.name().to_owned()).collect::<Vec<_>>().join(", ");
+    let case = cases()
+        .find(|f| f.name() == name)
         .ok_or_else(|| anyhow!("no {what} \"{name}\", there are {}", names()))?;
     let Kind::Message(inner) = case.kind() else { bail!("{what} {name} has no parameters") };
     let mut parameters = DynamicMessage::new(inner.clone());
@@ -103,9 +105,12 @@ mod tests {
         let error = |name, fields: &[(&str, &str)]| {
             format!("{:#}", choice::<v1::Method>("Method", name, &pairs(fields)).unwrap_err())
         };
-        assert_eq!(error("lime", &[]), "no method \"lime\", there are rise, occlusion");
         let expected =
-            "method rise has no parameter \"n\", its parameters are: masks, grid, keep_probability";
+            "no method \"gradcam\", there are rise, occlusion, lime, sobol, partition_shap, kernel_shap";
+        assert_eq!(error("gradcam", &[]), expected);
+        assert!(error("preset", &[]).starts_with("no method \"preset\""));
+        let expected =
+            "method rise has no parameter \"n\", its parameters are: masks, grid, keep_probability, centred";
         assert_eq!(error("rise", &[("n", "1")]), expected);
         assert!(error("rise", &[("masks", "-1")]).contains("got \"-1\", a whole number is needed"));
         assert!(error("occlusion", &[("mode", "x")]).contains("OCCLUSION_MODE_HIDE"));

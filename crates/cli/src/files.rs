@@ -20,7 +20,17 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
             });
         }
     }
-    for (name, png) in [("heat_map_png", &answer.heat_map_png), ("overlay_png", &answer.overlay_png)] {
+    if let Some(labels) = &answer.labels {
+        json["labels"]["values"] = json!({
+            "dtype": "<u2", "shape": [labels.height, labels.width], "sha256": sha256(&labels.values),
+        });
+    }
+    let pictures = [
+        ("heat_map_png", &answer.heat_map_png),
+        ("overlay_png", &answer.overlay_png),
+        ("fill_png", &answer.fill_png),
+    ];
+    for (name, png) in pictures {
         json[name] = match png.as_slice() {
             [] => Json::Null,
             png => json!({ "bytes": png.len(), "sha256": sha256(png) }),
@@ -29,15 +39,18 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
     Ok(json)
 }
 
-/// Writes STEM.json, STEM.npy and STEM.overlay.png, and gives their paths.
+/// Writes STEM.json, STEM.npy, STEM.overlay.png and, where the answer has it, STEM.fill.png, and gives their paths.
 pub(crate) fn write(dir: &Path, stem: &str, answer: &v1::ExplainResponse) -> anyhow::Result<Vec<PathBuf>> {
     let map = answer.map.as_ref().context("the answer has no map")?;
     let text = serde_json::to_string_pretty(&summary(answer)?)? + "\n";
-    let files = [
+    let mut files = vec![
         (dir.join(format!("{stem}.json")), text.into_bytes()),
         (dir.join(format!("{stem}.npy")), npy(map)?),
         (dir.join(format!("{stem}.overlay.png")), answer.overlay_png.clone()),
     ];
+    if !answer.fill_png.is_empty() {
+        files.push((dir.join(format!("{stem}.fill.png")), answer.fill_png.clone()));
+    }
     for (path, bytes) in &files {
         std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     }

@@ -48,19 +48,26 @@ pub(crate) async fn methods(args: List) -> anyhow::Result<ExitCode> {
         writeln!(out, "{:#}", fields::json("ListMethodsResponse", &answer)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    for (title, entries) in [("method", &answer.methods), ("fill", &answer.fills)] {
+    for (title, entries) in
+        [("method", &answer.methods), ("fill", &answer.fills), ("segmentation", &answer.segmentations)]
+    {
         for entry in entries {
             writeln!(out, "{title} {}: {}", entry.name, entry.summary)?;
             if !entry.citation.is_empty() {
                 writeln!(out, "  {}", entry.citation)?;
             }
-            if title == "method" {
+            if entry.passes != "0" {
                 writeln!(out, "  passes: {}", entry.passes)?;
             }
             for p in &entry.parameters {
                 let unit = if p.unit.is_empty() { String::new() } else { format!(" {}", p.unit) };
                 let default = if p.default_value.is_empty() { "required" } else { &p.default_value };
-                writeln!(out, "  {} = {default} [{}{unit}] {}", p.name, p.allowed, p.help)?;
+                let paper = if p.paper_value.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (paper: {})", p.paper_value)
+                };
+                writeln!(out, "  {} = {default}{paper} [{}{unit}] {}", p.name, p.allowed, p.help)?;
             }
         }
     }

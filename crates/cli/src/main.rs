@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match args.command {
             Command::Serve(serve) => serve::run(serve).await,
-            Command::Explain(explain) => explain::run(explain).await,
+            Command::Explain(explain) => explain::run(*explain).await,
             Command::Predict(predict) => predict::run(predict).await,
             Command::Models(list) => list::models(list).await,
             Command::Methods(list) => list::methods(list).await,

@@ -26,20 +26,33 @@ pub(crate) fn explanation(name: &str, answer: &v1::ExplainResponse) -> Result<St
     writeln!(text, "  scores: {}", scores(&prediction))?;
     writeln!(
         text,
-        "  explained: {}, log-odds {:+.2} on the picture, {:+.2} on the fill alone (called {})",
-        target.label, target.value, target.fill_value, fill.label
+        "  explained: {}, {} {:+.2} on the picture, {:+.2} on the fill alone (called {})",
+        target.label,
+        scale(target.scale()),
+        target.value,
+        target.fill_value,
+        fill.label
     )?;
+    if let Some(search) = &answer.adversarial {
+        writeln!(text, "  {}", adversarial(search))?;
+    }
+    figures(&mut text, &answer.figures.unwrap_or_default())?;
+    let what = match answer.reading() {
+        v1::Reading::Importance => "importance",
+        v1::Reading::Evidence | v1::Reading::Unspecified => "evidence",
+    };
     for region in answer.regions.iter().filter(|region| region.mean > 0.0) {
         let b = region.r#box.unwrap_or_default();
         writeln!(
             text,
-            "  {}. {} x {} at ({}, {}): {} of the evidence in {} of the area",
+            "  {}. {} x {} at ({}, {}): {} of the {} in {} of the area",
             region.rank,
             b.width,
             b.height,
             b.x,
             b.y,
             percent(region.evidence_share),
+            what,
             percent(region.area_share)
         )?;
     }
@@ -60,6 +73,44 @@ pub(crate) fn explanation(name: &str, answer: &v1::ExplainResponse) -> Result<St
         writeln!(text, "  note: {warning}")?;
     }
     Ok(text)
+}
+
+/// `adversarial fill: flipped in 3 steps, 64 passes; margin +3.10 to -2.40; largest change 12.0, mean 8.1 of 255`.
+fn adversarial(search: &v1::AdversarialSample) -> String {
+    format!(
+        "adversarial fill: {} in {} steps, {} passes; margin {:+.2} to {:+.2}; largest change {:.1}, mean {:.1} of 255",
+        if search.flipped { "flipped" } else { "not flipped" },
+        search.steps,
+        search.passes,
+        search.margin_before,
+        search.margin_after,
+        search.largest_change,
+        search.mean_change
+    )
+}
+
+/// What the method knows besides its map, where it knows something.
+fn figures(text: &mut String, figures: &v1::Figures) -> Result<(), std::fmt::Error> {
+    let known = [
+        ("intercept", figures.intercept),
+        ("local R2", figures.r2),
+        ("picture less fill", figures.total),
+        ("variance", figures.variance),
+    ];
+    let known: Vec<_> =
+        known.iter().filter_map(|(name, value)| value.map(|v| format!("{name} {v:+.4}"))).collect();
+    if !known.is_empty() {
+        writeln!(text, "  {}", known.join(", "))?;
+    }
+    Ok(())
+}
+
+fn scale(scale: v1::Scale) -> &'static str {
+    match scale {
+        v1::Scale::LogOdds | v1::Scale::Unspecified => "log-odds",
+        v1::Scale::Probability => "probability",
+        v1::Scale::DoubleSoftmax => "double softmax",
+    }
 }
 
 fn percent(share: f64) -> String {

@@ -75,6 +75,24 @@ fn explain_writes_its_files_and_is_the_same_in_process_and_remote() {
 }
 
 #[test]
+fn a_preset_segments_and_an_adversarial_fill_are_told_and_the_fill_is_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = unmask();
+    command.args(["explain", MOUTH, "--method", "lime", "--preset", "paper", "--param", "samples=128"]);
+    command.args(["--segments", "slic", "--segments-param", "segments=20", "--group", "fake"]);
+    command.args(["--fill", "adversarial", "--fill-param", "max_passes=1000", "--save-fill", "--out"]);
+    let output = command.arg(dir.path()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    for words in
+        ["explained: fake, double softmax", "adversarial fill: flipped in", "of 255", "intercept", "R2"]
+    {
+        assert!(printed.contains(words), "{words}: {printed}");
+    }
+    assert!(std::fs::read(dir.path().join("astronaut-mouth.fill.png")).unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
 fn json_is_one_object_per_picture() {
     let output = run(&["predict", MOUTH, REAL, "--json"]);
     assert!(output.status.success());
@@ -117,6 +135,9 @@ fn a_wrong_configuration_does_not_start() {
 fn lists_say_what_there_is() {
     let models = text(&run(&["models"]).stdout);
     assert!(models.starts_with("selfblend-mobilenetv2@1 (default)"), "{models}");
+    let listed = text(&run(&["methods"]).stdout);
+    assert!(listed.contains("keep_probability = 0.5 (paper: 0.539827837277029)"), "{listed}");
+    assert!(listed.contains("segmentation slic: "), "{listed}");
     let methods = run(&["methods", "--format", "json"]);
     let methods: serde_json::Value = serde_json::from_slice(&methods.stdout).unwrap();
     assert_eq!(methods["methods"][0]["name"], "rise");

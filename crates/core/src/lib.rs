@@ -3,10 +3,13 @@
 //!
 //! Nothing here reads a clock, a file, a socket or a global source of randomness.
 
+mod blocks;
 mod cells;
 mod forward;
 mod from_fn;
+mod labels;
 mod map;
+mod noise;
 mod param;
 mod perturbation;
 mod rng;
@@ -15,16 +18,21 @@ mod scores;
 mod spec;
 mod target;
 mod tensor;
+mod upsample;
 
+pub use blocks::Block;
 pub use cells::{Cells, Filter};
 pub use forward::{Ended, Forward, ForwardError};
 pub use from_fn::FromFn;
-pub use map::Map;
-pub use param::{Kind, Param, Violation};
+pub use labels::LabelMap;
+pub use map::{Map, Reading};
+pub use noise::{Basis, Noise};
+pub use param::{Kind, PAPER, Param, Preset, Value, Violation};
 pub use perturbation::Perturbation;
 pub use rng::{Draws, philox4x32};
 pub use round::{ROUND, Round};
-pub use scores::{Scores, log_sum_exp, softmax};
+pub use scores::{Scores, highest, log_sum_exp, softmax};
 pub use spec::{Activation, Colour, Group, InputSpec, Layout, ModelSpec, OutputSpec, PictureKind, Resize};
-pub use target::Target;
+pub use target::{Scale, Target};
 pub use tensor::{ShapeError, Tensor};
+pub use upsample::cubic;

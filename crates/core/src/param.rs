@@ -23,8 +23,36 @@ pub enum Kind {
     },
     /// One word of a list; the first is the default.
     Choice(&'static [&'static str]),
+    /// Yes or no.
+    Flag(bool),
     /// A picture's bytes; required.
     Picture,
+    /// Numbers of the caller's; required.
+    Numbers(&'static str),
+}
+
+/// A set of values that stand where the caller gives none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// This service's defaults.
+    #[default]
+    Clean,
+    /// The values of the code of arXiv 2502.03957.
+    Paper,
+}
+
+/// The exact version of [`Preset::Paper`].
+pub const PAPER: &str = "paper@1";
+
+/// A value that a preset puts in the default's place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// For [`Kind::Integer`].
+    Integer(u64),
+    /// For [`Kind::Real`].
+    Real(f64),
+    /// For [`Kind::Flag`].
+    Flag(bool),
 }
 
 /// One parameter of a method or fill.
@@ -36,6 +64,8 @@ pub struct Param {
     pub unit: &'static str,
     /// Value, bounds, default.
     pub kind: Kind,
+    /// Value under [`Preset::Paper`], where that is another.
+    pub paper: Option<Value>,
     /// What it does, in one sentence.
     pub help: &'static str,
     /// Where the default comes from.
@@ -59,32 +89,66 @@ impl Violation {
 }
 
 impl Param {
-    /// The given whole number, or the default; a value out of bounds is reported under `path` and replaced by the default.
-    pub fn integer(&self, given: Option<u64>, path: &str, violations: &mut Vec<Violation>) -> u64 {
+    /// The given whole number, or the preset's; a value out of bounds is reported under `path` and replaced by the preset's.
+    pub fn integer(
+        &self,
+        given: Option<u64>,
+        preset: Preset,
+        path: &str,
+        violations: &mut Vec<Violation>,
+    ) -> u64 {
         let Kind::Integer { default, min, max } = self.kind else {
             unreachable!("{} is declared as a whole number", self.name)
         };
-        match given {
-            None => default,
-            Some(v) if (min..=max).contains(&v) => v,
-            Some(v) => {
-                violations.push(self.out_of_bounds(path, v, min, max));
-                default
-            }
-        }
+        let absent = match (preset, self.paper) {
+            (Preset::Paper, Some(Value::Integer(value))) => value,
+            _ => default,
+        };
+        self.bounded(given, absent, (min, max), path, violations)
     }
 
-    /// The given number, or the default; a value out of bounds or not finite is reported and replaced by the default.
-    pub fn real(&self, given: Option<f64>, path: &str, violations: &mut Vec<Violation>) -> f64 {
+    /// The given number, or the preset's; a value out of bounds or not finite is reported and replaced by the preset's.
+    pub fn real(
+        &self,
+        given: Option<f64>,
+        preset: Preset,
+        path: &str,
+        violations: &mut Vec<Violation>,
+    ) -> f64 {
         let Kind::Real { default, min, max } = self.kind else {
             unreachable!("{} is declared as a number", self.name)
         };
+        let absent = match (preset, self.paper) {
+            (Preset::Paper, Some(Value::Real(value))) => value,
+            _ => default,
+        };
+        self.bounded(given, absent, (min, max), path, violations)
+    }
+
+    /// The given answer, or the preset's.
+    pub fn flag(&self, given: Option<bool>, preset: Preset) -> bool {
+        let Kind::Flag(default) = self.kind else { unreachable!("{} is declared as yes or no", self.name) };
+        let absent = match (preset, self.paper) {
+            (Preset::Paper, Some(Value::Flag(value))) => value,
+            _ => default,
+        };
+        given.unwrap_or(absent)
+    }
+
+    fn bounded<T: PartialOrd + Copy + std::fmt::Display>(
+        &self,
+        given: Option<T>,
+        absent: T,
+        (min, max): (T, T),
+        path: &str,
+        violations: &mut Vec<Violation>,
+    ) -> T {
         match given {
-            None => default,
+            None => absent,
             Some(v) if (min..=max).contains(&v) => v,
             Some(v) => {
                 violations.push(self.out_of_bounds(path, v, min, max));
-                default
+                absent
             }
         }
     }
@@ -103,6 +167,7 @@ mod tests {
         name: "sigma",
         unit: "pixels",
         kind: Kind::Real { default: 10.0, min: 0.5, max: 100.0 },
+        paper: Some(Value::Real(3.0)),
         help: "",
         source: "",
     };
@@ -111,7 +176,7 @@ mod tests {
     fn a_value_out_of_bounds_names_field_value_and_bounds() {
         for (value, got) in [(-1.0, "-1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf"), (1e300, "1000")] {
             let mut violations = Vec::new();
-            assert_eq!(SIGMA.real(Some(value), "fill.blur", &mut violations), 10.0);
+            assert_eq!(SIGMA.real(Some(value), Preset::Clean, "fill.blur", &mut violations), 10.0);
             assert_eq!(violations[0].field, "fill.blur.sigma");
             assert!(violations[0].message.starts_with(&format!("got {got}")), "{violations:?}");
             assert!(violations[0].message.ends_with("allowed is 0.5 to 100 pixels"), "{violations:?}");
@@ -119,11 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn a_preset_gives_its_own_value_where_it_has_one() {
+        let mut violations = Vec::new();
+        assert_eq!(SIGMA.real(None, Preset::Paper, "", &mut violations), 3.0);
+        let plain = Param { paper: None, ..SIGMA };
+        assert_eq!(plain.real(None, Preset::Paper, "", &mut violations), 10.0);
+        assert!(violations.is_empty());
+    }
+
+    #[test]
     fn bounds_are_allowed_and_absence_gives_the_default() {
         let mut violations = Vec::new();
-        assert_eq!(SIGMA.real(Some(0.5), "", &mut violations), 0.5);
-        assert_eq!(SIGMA.real(Some(100.0), "", &mut violations), 100.0);
-        assert_eq!(SIGMA.real(None, "", &mut violations), 10.0);
+        assert_eq!(SIGMA.real(Some(0.5), Preset::Clean, "", &mut violations), 0.5);
+        assert_eq!(SIGMA.real(Some(100.0), Preset::Paper, "", &mut violations), 100.0);
+        assert_eq!(SIGMA.real(None, Preset::Clean, "", &mut violations), 10.0);
         assert!(violations.is_empty());
     }
 }

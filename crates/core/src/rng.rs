@@ -53,6 +53,15 @@ impl Draws {
         (self.word() >> 8) as f32 / 16_777_216.0
     }
 
+    /// A standard normal deviate (Box and Muller, DOI 10.1214/aoms/1177706645; the cosine half, so that each deviate is a
+    /// function of its own two words).
+    pub fn normal(&mut self) -> f32 {
+        // In (0, 1], so that the logarithm is finite.
+        let radius = (f64::from(self.word()) + 1.0) / 4_294_967_296.0;
+        let turn = f64::from(self.word()) / 4_294_967_296.0;
+        ((-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * turn).cos()) as f32
+    }
+
     /// A uniform whole number in 0..n, without bias (Lemire, arXiv 1805.10941); 0 where `n` is 0.
     pub fn below(&mut self, n: u32) -> u32 {
         if n == 0 {
@@ -100,6 +109,15 @@ mod tests {
         assert!(first.iter().all(|w| *w == again.word()));
         assert_ne!(first[0], Draws::new(7, 4).word());
         assert_ne!(first[0], Draws::new(8, 3).word());
+    }
+
+    #[test]
+    fn deviates_have_the_moments_of_a_standard_normal() {
+        let mut draws = Draws::new(3, 0);
+        let deviates: Vec<f64> = (0..40_000).map(|_| f64::from(draws.normal())).collect();
+        let moment = |power| deviates.iter().map(|d| d.powi(power)).sum::<f64>() / deviates.len() as f64;
+        assert!(moment(1).abs() < 0.02 && (moment(2) - 1.0).abs() < 0.03, "{} {}", moment(1), moment(2));
+        assert!(moment(3).abs() < 0.1 && (moment(4) - 3.0).abs() < 0.2, "{} {}", moment(3), moment(4));
     }
 
     #[test]

@@ -55,6 +55,11 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     shares.iter().map(|share| (share / whole) as f32).collect()
 }
 
+/// The class with the highest logit; the first of equals.
+pub fn highest(logits: &[f32]) -> usize {
+    (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +75,11 @@ mod tests {
     fn log_sum_exp_of_nothing_is_minus_infinity() {
         assert_eq!(log_sum_exp(std::iter::empty()), f64::NEG_INFINITY);
         assert!((log_sum_exp([0.0, 0.0].into_iter()) - 2f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_first_of_equal_classes_is_the_highest() {
+        assert_eq!(highest(&[1.0, 3.0, 3.0, -1.0]), 1);
     }
 
     #[test]

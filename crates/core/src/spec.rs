@@ -187,6 +187,11 @@ impl InputSpec {
         ((scaled - self.mean[channel]) / self.std[channel]) as f32
     }
 
+    /// How much one step of a pixel value (of 255) is in the units of channel `channel`, as a positive number.
+    pub fn level(&self, channel: usize) -> f32 {
+        ((self.range.1 - self.range.0) / (255.0 * self.std[channel])).abs() as f32
+    }
+
     /// Which of red (0), green (1) and blue (2) the model's channel `channel` holds.
     pub fn source(&self, channel: usize) -> usize {
         match self.colour {

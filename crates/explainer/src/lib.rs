@@ -7,5 +7,6 @@ pub mod catalogue;
 pub mod fill;
 pub mod image;
 pub mod methods;
+pub mod metrics;
 pub mod render;
 pub mod segment;

@@ -11,25 +11,49 @@ pub struct Cancel(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     cancelled: bool,
-    jobs: Vec<Weak<Answers>>,
+    watchers: Vec<Weak<dyn Watcher>>,
+}
+
+/// Somebody who has to know at once that a request has ended. It is called without any lock of [`Cancel`]'s.
+pub trait Watcher: Send + Sync {
+    /// The request has ended.
+    fn cancelled(&self);
+}
+
+impl Watcher for Answers {
+    fn cancelled(&self) {
+        self.cancel();
+    }
 }
 
 impl Cancel {
     /// Whoever waits for scores of the jobs gets [`unmask_core::ForwardError::Cancelled`], now or when it starts to
     /// wait; passes that have not started never do.
     pub fn cancel(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.cancelled = true;
-        state.jobs.drain(..).filter_map(|job| job.upgrade()).for_each(|job| job.cancel());
+        let watchers = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.cancelled = true;
+            std::mem::take(&mut state.watchers)
+        };
+        watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.cancelled());
     }
 
-    /// Ends this job too, at once if the request has already gone.
-    pub(crate) fn watch(&self, job: &Arc<Answers>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.cancelled {
-            job.cancel();
-        } else {
-            state.jobs.push(Arc::downgrade(job));
+    /// Whether the request has ended.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cancelled
+    }
+
+    /// Tells this one too, at once if the request has already ended. It is not kept alive.
+    pub fn watch(&self, watcher: Arc<dyn Watcher>) {
+        let already = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if !state.cancelled {
+                state.watchers.push(Arc::downgrade(&watcher));
+            }
+            state.cancelled
+        };
+        if already {
+            watcher.cancelled();
         }
     }
 }

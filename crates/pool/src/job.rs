@@ -1,7 +1,7 @@
 //! One request's view of a model: the server's implementation of [`Forward`].
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,6 +54,7 @@ pub struct Job {
     limits: Limits,
     asked: AtomicU64,
     rounds: AtomicU64,
+    elsewhere: AtomicU64,
     clock: Mutex<Clock>,
 }
 
@@ -66,9 +67,14 @@ struct Clock {
 
 impl Job {
     pub(crate) fn new(spec: Arc<ModelSpec>, place: Place, answers: Arc<Answers>, limits: Limits) -> Self {
-        limits.cancel.watch(&answers);
-        let (asked, rounds, clock) = Default::default();
-        Self { spec, place, answers, limits, asked, rounds, clock }
+        limits.cancel.watch(answers.clone());
+        let (asked, rounds, elsewhere, clock) = Default::default();
+        Self { spec, place, answers, limits, asked, rounds, elsewhere, clock }
+    }
+
+    /// Counts passes that were run by another job, such as a search, against this job's limit and in its progress.
+    pub fn charge(&self, passes: u64) {
+        self.elsewhere.fetch_add(passes, Ordering::Relaxed);
     }
 
     /// What the job has cost so far.
@@ -94,7 +100,8 @@ impl Job {
     }
 
     fn affords(&self, rows: usize) -> bool {
-        self.limits.passes.is_none_or(|most| self.asked.load(Ordering::Relaxed) + rows as u64 <= most)
+        let spent = self.asked.load(Ordering::Relaxed) + self.elsewhere.load(Ordering::Relaxed);
+        self.limits.passes.is_none_or(|most| spent + rows as u64 <= most)
     }
 
     /// A round that no worker could compose is refused here, on the job's own thread.
@@ -108,6 +115,21 @@ impl Job {
                     && cells.offset.1 + input.width <= cells.plane.1;
                 let whole = cells.rows * cells.cols == cells.values.len() && !cells.values.is_empty();
                 within && whole && cells.values.iter().all(|v| (0.0..=1.0).contains(v))
+            }
+            Perturbation::Segments { labels, shown } => {
+                (labels.height(), labels.width()) == (input.height, input.width)
+                    && labels.count() == shown.len()
+            }
+            Perturbation::Blocks(blocks) => blocks.iter().all(|block| {
+                let within = |span: &Range<usize>, end: usize| span.start <= span.end && span.end <= end;
+                within(&block.rows, input.height)
+                    && within(&block.cols, input.width)
+                    && within(&block.channels, 3)
+            }),
+            Perturbation::Noise(noise) => {
+                let deviates = noise.basis.len(3, input.height, input.width);
+                let whole = noise.region.as_ref().is_none_or(|r| r.len() == input.height * input.width);
+                deviates > 0 && whole
             }
             Perturbation::Dense(picture) => shape(picture),
         };
@@ -136,7 +158,7 @@ impl Job {
         clock.fold += started.elapsed();
         clock.folded += rows;
         if let Some(progress) = &self.limits.progress {
-            progress(clock.folded);
+            progress(clock.folded + self.elsewhere.load(Ordering::Relaxed));
         }
         flow
     }

@@ -17,7 +17,7 @@ mod worker;
 #[cfg(feature = "planted")]
 pub use backend::Planted;
 pub use backend::{Backend, BackendError, Device, Fallback, Runtime};
-pub use cancel::Cancel;
+pub use cancel::{Cancel, Watcher};
 pub use job::{Job, Limits, Meter};
 pub use probe::LoadError;
 pub use served::{Served, Settings};

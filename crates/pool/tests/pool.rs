@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Instant;
 
-use unmask_core::{Ended, Forward, ForwardError, Map, ModelSpec, Perturbation, Round, Target, Tensor};
+use unmask_core::{
+    Basis, Block, Ended, Forward, ForwardError, Map, ModelSpec, Noise, Perturbation, Round, Target, Tensor,
+};
 use unmask_explainer::methods::{Context, Method, Rise};
+use unmask_explainer::segment::grid;
 use unmask_pool::{Backend, Cancel, Job, Limits, Planted, Served};
 
 const SIDE: usize = 16;
@@ -47,6 +50,7 @@ fn explain(job: &Job, value: f32, seed: u64) -> Map {
         image: &picture(value),
         fill: &picture(0.0),
         target: &Target::class(1, 2),
+        segments: &Arc::new(grid(SIDE, SIDE, 4, 4)),
         seed,
         image_score: 0.0,
         fill_score: 0.0,
@@ -134,6 +138,22 @@ fn a_budget_ends_between_rounds_and_keeps_what_was_folded() {
     });
     assert_eq!((ended, folded), (Ok(Ended::Budget), 20));
     assert_eq!((job.meter().asked, job.meter().run), (20, 20));
+}
+
+#[test]
+fn passes_of_a_search_count_against_the_budget_and_in_the_progress() {
+    let served = served(1, 4);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let progress: Arc<dyn Fn(u64) + Send + Sync> = Arc::new(move |folded| tell.lock().unwrap().push(folded));
+    let limits = Limits { passes: Some(25), progress: Some(progress), ..Limits::default() };
+    let job = served.job(limits).unwrap();
+    assert!(job.scores(round(10, 0.0)).is_ok());
+    job.charge(10);
+    assert_eq!(job.scores(round(6, 0.0)), Err(ForwardError::Unanswered(Ended::Budget)));
+    assert!(job.scores(round(5, 0.0)).is_ok());
+    assert_eq!(*told.lock().unwrap(), [10, 25]);
+    assert_eq!(job.meter().run, 15, "what others ran is not this job's");
 }
 
 #[test]
@@ -257,11 +277,26 @@ fn a_malformed_round_is_refused_before_it_reaches_a_worker() {
     let served = served(1, 4);
     let job = served.job(Limits::default()).unwrap();
     let small = Arc::new(Tensor::constant(&[0.0; 3], 2, 2));
+    let with = |item| Round { items: vec![item], ..round(1, 0.0) };
+    let block = |cols| Block { rows: 0..SIDE, cols, channels: 0..3 };
+    let noise = |basis, region: Option<usize>| {
+        let region = region.map(|pixels| vec![true; pixels].into());
+        Noise { seed: 0, index: 0, basis, scale: [1.0; 3], region }
+    };
     let wrong = [
         round(0, 0.0),
         round(129, 0.0),
         Round { items: vec![Perturbation::Dense(Arc::clone(&small))], ..round(1, 0.0) },
         Round { fill: small, ..round(1, 0.0) },
+        with(Perturbation::Segments {
+            labels: Arc::new(grid(SIDE, SIDE, 2, 2)),
+            shown: vec![true; 3].into(),
+        }),
+        with(Perturbation::Segments { labels: Arc::new(grid(8, 8, 2, 2)), shown: vec![true; 4].into() }),
+        with(Perturbation::Blocks([block(0..SIDE + 1)].into())),
+        with(Perturbation::Blocks([block(Range { start: 3, end: 2 })].into())),
+        with(Perturbation::Noise(noise(Basis::Grid(0), None))),
+        with(Perturbation::Noise(noise(Basis::Plane, Some(9)))),
     ];
     for round in wrong {
         assert!(matches!(job.scores(round), Err(ForwardError::Malformed(_))));

@@ -4,12 +4,15 @@
 //! `--set pool.batch=8` on the command line. A key that does not exist is refused, so that a slip of the pen is seen.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use config::{Environment, File, FileFormat};
 use serde::Deserialize;
 use thiserror::Error;
 use unmask_explainer::image;
 use unmask_pool::{Device, Fallback, Settings};
+
+use crate::fills::Policy;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,6 +28,8 @@ pub struct Config {
     pub pool: Pool,
     /// Which pictures are read.
     pub image: Image,
+    /// Which fills are kept.
+    pub fills: Fills,
     /// What is logged.
     pub log: Log,
 }
@@ -96,6 +101,16 @@ pub struct Image {
     pub min_side: u32,
 }
 
+/// Which fills are kept, so that the next explanation of the same picture need not search again.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fills {
+    /// Most bytes in memory, over all fills; 0 keeps none.
+    pub max_bytes: u64,
+    /// Seconds from the moment when a fill was made.
+    pub ttl_seconds: u64,
+}
+
 /// What is logged.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -146,6 +161,12 @@ impl Default for Image {
     fn default() -> Self {
         let limits = image::Limits::default();
         Self { max_pixels: limits.max_pixels, min_side: limits.min_side }
+    }
+}
+
+impl Default for Fills {
+    fn default() -> Self {
+        Self { max_bytes: 256 << 20, ttl_seconds: 600 }
     }
 }
 
@@ -227,6 +248,8 @@ impl Config {
         within("pool.devices (how many)", self.pool.devices.len() as u64, 1, 64);
         within("image.max_pixels", self.image.max_pixels, 1 << 8, 1 << 30);
         within("image.min_side", u64::from(self.image.min_side), 1, 1024);
+        within("fills.max_bytes", self.fills.max_bytes, 0, 1 << 36);
+        within("fills.ttl_seconds", self.fills.ttl_seconds, 1, 86_400);
         for device in &self.pool.devices {
             if let Err(error) = device.parse::<Device>() {
                 faults.push(format!("pool.devices: {error}"));
@@ -245,8 +268,13 @@ impl Config {
             FallbackWord::Refuse => Fallback::Refuse,
             FallbackWord::Cpu => Fallback::Cpu,
         };
-        let (threads, batch, jobs) = (self.pool.threads, self.pool.batch, self.server.max_jobs);
+        // A request may wait for a search, which has a place of its own.
+        let (threads, batch, jobs) = (self.pool.threads, self.pool.batch, 2 * self.server.max_jobs);
         Settings { workers, threads, batch, jobs, devices, fallback }
+    }
+
+    pub(crate) fn fills_policy(&self) -> Policy {
+        Policy { max_bytes: self.fills.max_bytes, ttl: Duration::from_secs(self.fills.ttl_seconds) }
     }
 
     pub(crate) fn image_limits(&self) -> image::Limits {
@@ -305,13 +333,26 @@ mod tests {
 
     #[test]
     fn every_value_out_of_bounds_is_named() {
-        let error = read(&[], &[("pool.batch", "0"), ("pool.devices", "gpu"), ("server.max_jobs", "9999")])
-            .unwrap_err();
+        let wrong = [
+            ("pool.batch", "0"),
+            ("pool.devices", "gpu"),
+            ("server.max_jobs", "9999"),
+            ("fills.max_bytes", "99999999999999"),
+            ("fills.ttl_seconds", "0"),
+        ];
         assert_eq!(
-            error.to_string(),
+            read(&[], &wrong).unwrap_err().to_string(),
             "configuration: server.max_jobs is 9999, allowed is 1 to 400; pool.batch is 0, allowed is 1 to 1024; \
-             pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0"
+             fills.max_bytes is 99999999999999, allowed is 0 to 68719476736; fills.ttl_seconds is 0, allowed is 1 to \
+             86400; pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0"
         );
+    }
+
+    #[test]
+    fn a_search_may_run_beside_each_request() {
+        let config = read(&[], &[("server.max_jobs", "7"), ("fills.max_bytes", "0")]).unwrap();
+        assert_eq!(config.pool_settings().jobs, 14);
+        assert_eq!(config.fills_policy(), Policy { max_bytes: 0, ttl: Duration::from_secs(600) });
     }
 
     #[test]

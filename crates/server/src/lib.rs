@@ -8,6 +8,7 @@ mod config;
 mod decode;
 mod encode;
 mod error;
+mod fills;
 mod models;
 mod oversize;
 mod rpc;

@@ -8,9 +8,8 @@ use anyhow::Context as _;
 use crate::onnxruntime;
 use crate::tools::{self, cargo, root, say, target};
 
-/// The manipulated sample and its untouched original, which is the best fill there is.
+/// The manipulated sample. Its untouched original would be the best fill, but whoever is asked about an upload has none.
 const FAKE: &str = "models/samples/astronaut-mouth.png";
-const ORIGINAL: &str = "models/samples/astronaut-real.png";
 
 /// Ends the server with the demo, however the demo ends.
 struct Server(Child);
@@ -58,7 +57,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
     tools::run(
         Command::new(&unmask)
             .current_dir(root())
-            .args(["explain", FAKE, "--server", &url, "--method", "rise", "--fill-image", ORIGINAL, "--out"])
+            .args([
+                "explain",
+                FAKE,
+                "--server",
+                &url,
+                "--method",
+                "rise",
+                "--fill",
+                "adversarial",
+                "--save-fill",
+                "--out",
+            ])
             .arg(&out),
     )?;
     say(&format!("open {}", out.join("astronaut-mouth.overlay.png").display()));

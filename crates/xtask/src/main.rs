@@ -4,7 +4,9 @@
 mod demo;
 mod imports;
 mod onnxruntime;
+mod parity;
 mod python;
+mod study;
 mod test;
 mod tools;
 
@@ -30,6 +32,16 @@ enum Task {
         #[arg(last = true)]
         rest: Vec<String>,
     },
+    /// Measure methods and fills on the evaluation set, and write docs/study.md; goes on where it was stopped
+    Study {
+        /// Options of the study, such as --evalset DIR, --fakes 16, --share 0.5, --flips or --report-only
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Make the golden files of the real peers again, and tell which have changed
+    Parity,
+    /// Write the catalogue into README.md and docs/methods.md
+    Docs,
     /// Fetch ONNX Runtime and print where it lies
     Onnxruntime,
     /// Check who imports whom
@@ -40,6 +52,11 @@ fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Demo => demo::run(),
         Task::Test { rest } => test::run(&rest),
+        Task::Study { rest } => study::run(&rest),
+        Task::Parity => parity::run(),
+        Task::Docs => {
+            tools::run(tools::cargo().args(["run", "--locked", "-p", "unmask-tests", "--bin", "docs"]))
+        }
         Task::Onnxruntime => onnxruntime::library().map(|path| tools::say(&path.display().to_string())),
         Task::Imports => imports::check(),
     };

@@ -20,4 +20,5 @@ pub use error::PictureError;
 pub use frame::{Affine, Frame, Rect};
 pub use header::{Header, Limits, inspect};
 pub(crate) use resize::resize;
-pub use tensor::to_tensor;
+pub(crate) use tensor::rgb_channels;
+pub use tensor::{to_pixels, to_tensor};

@@ -91,9 +91,16 @@ fn pass(pixels: &RgbImage, crop: Rect, size: (u32, u32), filter: FilterType) -> 
 }
 
 fn interpolate(pixels: &RgbImage, crop: Rect, size: (u32, u32), kernel: &Kernel) -> RgbImage {
+    let exact = exact(pixels, crop, size, kernel);
+    // The cast saturates, which clips what a cubic overshoots.
+    RgbImage::from_fn(size.0, size.1, |x, y| image::Rgb(exact(x, y).map(|s| s.round() as u8)))
+}
+
+/// The interpolated colour of each target pixel, before it is rounded.
+fn exact(pixels: &RgbImage, crop: Rect, size: (u32, u32), kernel: &Kernel) -> impl Fn(u32, u32) -> [f64; 3] {
     let across: Vec<_> = (0..size.0).map(|x| taps(x, crop.width, size.0, kernel)).collect();
     let down: Vec<_> = (0..size.1).map(|y| taps(y, crop.height, size.1, kernel)).collect();
-    RgbImage::from_fn(size.0, size.1, |x, y| {
+    move |x, y| {
         let mut sum = [0.0f64; 3];
         for (row, outer) in &down[y as usize] {
             for (column, inner) in &across[x as usize] {
@@ -101,9 +108,8 @@ fn interpolate(pixels: &RgbImage, crop: Rect, size: (u32, u32), kernel: &Kernel)
                 sum.iter_mut().zip(pixel.0).for_each(|(s, v)| *s += outer * inner * f64::from(v));
             }
         }
-        // The cast saturates, which clips what a cubic overshoots.
-        image::Rgb(sum.map(|s| s.round() as u8))
-    })
+        sum
+    }
 }
 
 /// The pixels that the kernel reaches from target pixel `i`, edges repeated, and their weights, which sum to one.
@@ -134,6 +140,35 @@ mod tests {
         assert_eq!(found.as_raw().len(), expected.len());
         let near = found.as_raw().iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= 1);
         assert!(near, "found    {found:?}\nexpected {expected:?}");
+    }
+
+    /// On the scale of 0 to 1: torchvision works in float32 and this in float64.
+    const CLOSE: f64 = 1e-3;
+
+    #[test]
+    fn a_cubic_without_antialias_is_torchvisions() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/parity/golden/resize.json");
+        let golden: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for case in golden["cases"].as_array().unwrap() {
+            let size = |name: &str| {
+                let sides = case[name].as_array().unwrap();
+                (sides[1].as_u64().unwrap() as u32, sides[0].as_u64().unwrap() as u32)
+            };
+            let (from, to) = (size("from"), size("to"));
+            let level = |x: u32, y: u32, c: u32| ((37 * y + 101 * x + 53 * c + 7 * x * y) % 256) as u8;
+            let pixels =
+                RgbImage::from_fn(from.0, from.1, |x, y| image::Rgb([0, 1, 2].map(|c| level(x, y, c))));
+            let kernel = Kernel { radius: 2, weight: cubic, smooth: FilterType::CatmullRom };
+            let exact = exact(&pixels, Rect::whole(from.0, from.1), to, &kernel);
+            for (i, expected) in (0..).zip(case["values"].as_array().unwrap()) {
+                let got = exact(i / 3 % to.0, i / 3 / to.0)[(i % 3) as usize] / 255.0;
+                assert!(
+                    (got - expected.as_f64().unwrap()).abs() < CLOSE,
+                    "{from:?} to {to:?}, {i}: {got} {expected}"
+                );
+            }
+        }
     }
 
     // All expected values are those of Pillow 13.0.0: Image.crop(box).resize(size, filter).

@@ -20,16 +20,38 @@ pub fn to_tensor(picture: &Picture, crop: Rect, input: &InputSpec) -> Tensor {
     );
     let size = (input.width as u32, input.height as u32);
     let pixels = resize(picture.pixels(), crop, size, input.resize, input.antialias);
-    let sources = match input.colour {
-        Colour::Rgb => [0, 1, 2],
-        Colour::Bgr => [2, 1, 0],
-    };
+    // The order of the channels is its own inverse.
+    let sources = rgb_channels(input);
     let mut data = Vec::with_capacity(3 * input.height * input.width);
     for (channel, source) in sources.into_iter().enumerate() {
         let units = units(input, channel);
         data.extend(pixels.pixels().map(|pixel| units[usize::from(pixel[source])]));
     }
     Tensor::new(3, input.height, input.width, data).expect("three channels of every pixel were written")
+}
+
+/// The pixels of a picture in the model's units, row by row: red, green and blue, rounded to the nearest of 0 to 255 and cut
+/// there. What [`to_tensor`] made of a picture of the model's size comes back exactly.
+///
+/// # Panics
+/// When the tensor has fewer than three channels.
+pub fn to_pixels(tensor: &Tensor, input: &InputSpec) -> Vec<[u8; 3]> {
+    let (low, high) = input.range;
+    let value = |channel: usize, i: usize| {
+        let unit = f64::from(tensor.channel(channel)[i]) * input.std[channel] + input.mean[channel];
+        // A float that is out of range becomes the nearest byte, one that is no number becomes 0.
+        ((unit - low) / (high - low) * 255.0).round() as u8
+    };
+    let channels = rgb_channels(input);
+    (0..tensor.height() * tensor.width()).map(|i| channels.map(|channel| value(channel, i))).collect()
+}
+
+/// The channels of the model's tensor that hold red, green and blue.
+pub(crate) fn rgb_channels(input: &InputSpec) -> [usize; 3] {
+    match input.colour {
+        Colour::Rgb => [0, 1, 2],
+        Colour::Bgr => [2, 1, 0],
+    }
 }
 
 /// What each of the 256 pixel values becomes; computed in float64, so that the table is the nearest float32.
@@ -91,5 +113,30 @@ mod tests {
             let tensor = to_tensor(&picture, Rect { x: 4, y: 3, width: 3, height: 2 }, &spec);
             assert_eq!(tensor.channel(0), [83.0, 103.0, 123.0, 84.0, 104.0, 124.0]);
         }
+    }
+
+    #[test]
+    fn all_pixel_values_come_back_from_the_models_units() {
+        let picture = Picture::new(RgbImage::from_fn(16, 16, |x, y| {
+            Rgb([(16 * y + x) as u8, (255 - 16 * y - x) as u8, (x * 37 + y * 11) as u8])
+        }));
+        for (colour, range) in
+            [(Colour::Rgb, (0.0, 1.0)), (Colour::Bgr, (-1.0, 1.0)), (Colour::Bgr, (0.0, 255.0))]
+        {
+            let spec = InputSpec { height: 16, width: 16, ..input(colour, range) };
+            let pixels = to_pixels(&to_tensor(&picture, Rect::whole(16, 16), &spec), &spec);
+            assert!(
+                pixels.iter().zip(picture.pixels().pixels()).all(|(back, pixel)| *back == pixel.0),
+                "{range:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_beyond_a_pixels_range_are_cut() {
+        let spec = InputSpec { mean: [0.0; 3], std: [1.0; 3], ..input(Colour::Rgb, (0.0, 1.0)) };
+        let tensor = Tensor::constant(&[-3.0, f32::INFINITY, f32::NAN], 1, 2);
+        assert_eq!(to_pixels(&tensor, &spec), [[0, 255, 0]; 2]);
+        assert_eq!(to_pixels(&Tensor::constant(&[0.5, 0.4999, 1.2], 1, 1), &spec), [[128, 127, 255]]);
     }
 }

@@ -4,9 +4,13 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use unmask_core::{Ended, Forward, ForwardError, FromFn, ModelSpec, ROUND, Round, Scores, Target, Tensor};
+use unmask_core::{
+    Ended, Forward, ForwardError, FromFn, ModelSpec, Preset, ROUND, Reading, Round, Scores, Target, Tensor,
+};
 
-use super::{Context, Explanation, METHODS, Method, Mode, Occlusion, Rise};
+use super::{
+    Context, Explanation, KernelShap, Lime, METHODS, Method, Mode, Occlusion, PartitionShap, Rise, Sobol,
+};
 use crate::segment::{grid, rank};
 
 const SIDE: usize = 16;
@@ -19,6 +23,13 @@ fn every() -> Vec<Method> {
         Method::Rise(Rise { masks: 300, ..Rise::default() }),
         Method::Occlusion(Occlusion::default()),
         Method::Occlusion(Occlusion { grid: 8, window: 2, mode: Mode::Both }),
+        Method::Rise(Rise { masks: 300, ..Rise::preset(Preset::Paper) }),
+        Method::Lime(Lime { samples: 400, ..Lime::default() }),
+        Method::Sobol(Sobol { grid: 4, design: 32, ..Sobol::default() }),
+        Method::Sobol(Sobol { grid: 4, design: 32, ..Sobol::preset(Preset::Paper) }),
+        Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::default() }),
+        Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::preset(Preset::Paper) }),
+        Method::KernelShap(KernelShap { samples: 400 }),
     ]
 }
 
@@ -47,6 +58,7 @@ fn ask(
         image: &Arc::new(Tensor::constant(&[1.0; 3], SIDE, SIDE)),
         fill: &Arc::new(Tensor::constant(&[0.0; 3], SIDE, SIDE)),
         target: &Target::class(1, 2),
+        segments: &Arc::new(grid(SIDE, SIDE, 4, 4)),
         seed,
         image_score,
         fill_score,
@@ -66,7 +78,8 @@ pub(super) fn explain_linear(method: &Method, seed: u64) -> Explanation {
 
 pub(super) fn assert_ranks_a_linear_model(method: &Method) {
     let map = explain_linear(method, 11).map;
-    let found: Vec<usize> = rank(&map, &grid(SIDE, SIDE, 4, 4)).iter().map(|r| r.label).collect();
+    let found: Vec<usize> =
+        rank(&map, Reading::Evidence, &grid(SIDE, SIDE, 4, 4)).iter().map(|r| r.label).collect();
     let mut expected: Vec<usize> = (0..16).collect();
     expected.sort_by(|a, b| WEIGHTS[*b].total_cmp(&WEIGHTS[*a]));
     assert_eq!(found, expected);
@@ -111,6 +124,10 @@ fn the_list_of_checks_names_every_method() {
         let name = |m: &Method| match m {
             Method::Rise(_) => "rise",
             Method::Occlusion(_) => "occlusion",
+            Method::Lime(_) => "lime",
+            Method::Sobol(_) => "sobol",
+            Method::PartitionShap(_) => "partition_shap",
+            Method::KernelShap(_) => "kernel_shap",
         };
         assert!(
             every().iter().any(|m| name(m) == descriptor.name),
@@ -138,15 +155,28 @@ fn the_same_seed_gives_the_same_map() {
 
 #[test]
 fn another_seed_changes_a_random_method() {
-    let method = Method::Rise(Rise { masks: 300, ..Rise::default() });
-    assert_ne!(explain_linear(&method, 5), explain_linear(&method, 6));
+    for method in every() {
+        let random = match &method {
+            Method::Rise(_) | Method::Lime(_) => true,
+            Method::Sobol(sobol) => sobol.scrambled,
+            // With 16 segments there are more sets than samples.
+            Method::KernelShap(_) => true,
+            Method::Occlusion(_) | Method::PartitionShap(_) => false,
+        };
+        // Not the linear model: Kernel SHAP has its exact values whatever it draws.
+        let curved = |seed| explain(&method, seed, |x| vec![0.0, (linear(x)[1] / 8.0).sin()]);
+        assert_eq!(curved(5) != curved(6), random, "{method:?}");
+    }
 }
 
 #[test]
 fn a_constant_model_has_a_flat_map() {
     for method in every() {
         let map = explain(&method, 1, |_| vec![0.3, 1.7]).map;
-        assert!(map.data.iter().all(|v| *v == 0.0), "{method:?}");
+        // The paper's fold of RISE keeps the constant score times the mean mask: flat only in expectation.
+        if !matches!(&method, Method::Rise(rise) if !rise.centred) {
+            assert!(map.data.iter().all(|v| *v == 0.0), "{method:?}");
+        }
     }
 }
 
@@ -155,8 +185,11 @@ fn what_is_announced_is_asked() {
     let model = FromFn::new(spec(), linear);
     for method in every() {
         let forward = counting(&model);
-        ask(&method, 1, 0.0, 0.0, &forward).unwrap();
-        assert_eq!(forward.asked.get(), method.announced(), "{method:?}");
+        // A method that needs fewer passes than it announced says so.
+        let explanation = ask(&method, 1, 0.0, 0.0, &forward).unwrap();
+        let all = forward.asked.get() == method.announced();
+        assert_eq!(all, explanation.ended == Ended::All, "{method:?}: {}", forward.asked.get());
+        assert!(forward.asked.get() <= method.announced(), "{method:?}");
         assert!(method.least() <= method.announced(), "{method:?}");
     }
 }
@@ -166,7 +199,7 @@ fn planted_evidence_is_found() {
     // Only the cell in row 1, column 2 of four by four matters.
     for method in every() {
         let map = explain(&method, 1, |x| vec![0.0, x[5 * SIDE + 9] + x[6 * SIDE + 10]]).map;
-        let best = rank(&map, &grid(SIDE, SIDE, 4, 4))[0].label;
+        let best = rank(&map, Reading::Evidence, &grid(SIDE, SIDE, 4, 4))[0].label;
         assert_eq!(best, 6, "{method:?}");
     }
 }
@@ -193,10 +226,22 @@ fn a_cancelled_run_is_an_error() {
 #[test]
 fn a_random_method_keeps_what_was_folded_when_its_budget_ends() {
     let model = FromFn::new(spec(), linear);
-    let method = |masks| Method::Rise(Rise { masks, ..Rise::default() });
+    let rise = |masks| Method::Rise(Rise { masks, ..Rise::default() });
+    let lime = |samples| Method::Lime(Lime { samples, ..Lime::default() });
+    for (long, short) in [(rise(300), rise(128)), (lime(300), lime(128))] {
+        let forward = Counting { after: 1, ended: Ok(Ended::Budget), ..counting(&model) };
+        let cut = ask(&long, 1, 0.0, 0.0, &forward).unwrap();
+        let short = ask(&short, 1, 0.0, 0.0, &model).unwrap();
+        assert_eq!(cut.ended, Ended::Budget);
+        assert_eq!((cut.map, cut.figures), (short.map, short.figures));
+    }
+}
+
+#[test]
+fn kernel_shap_has_an_exact_sum_when_its_budget_ends() {
+    let model = FromFn::new(spec(), linear);
     let forward = Counting { after: 1, ended: Ok(Ended::Budget), ..counting(&model) };
-    let cut = ask(&method(300), 1, 0.0, 0.0, &forward).unwrap();
-    let short = ask(&method(128), 1, 0.0, 0.0, &model).unwrap();
+    let cut = ask(&Method::KernelShap(KernelShap { samples: 400 }), 1, 32.0, 0.0, &forward).unwrap();
     assert_eq!(cut.ended, Ended::Budget);
-    assert_eq!(cut.map, short.map);
+    assert!((cut.map.mean() * 16.0 - 32.0).abs() < 1e-4, "{}", cut.map.mean());
 }

@@ -4,6 +4,7 @@
 //! use std::sync::Arc;
 //! use unmask_core::{FromFn, ModelSpec, Target, Tensor};
 //! use unmask_explainer::methods::{Context, Method, Occlusion};
+//! use unmask_explainer::segment::grid;
 //!
 //! // A model that calls a picture fake as far as its top left pixel is bright.
 //! let model = FromFn::new(ModelSpec::plain("corner", 4, 4, &["real", "fake"]), |x| vec![0.0, x[0]]);
@@ -11,6 +12,7 @@
 //!     image: &Arc::new(Tensor::constant(&[1.0; 3], 4, 4)),
 //!     fill: &Arc::new(Tensor::constant(&[0.0; 3], 4, 4)),
 //!     target: &Target::class(1, 2),
+//!     segments: &Arc::new(grid(4, 4, 2, 2)),
 //!     seed: 0,
 //!     image_score: 1.0,
 //!     fill_score: 0.0,
@@ -23,22 +25,38 @@
 //! # Ok::<(), unmask_core::ForwardError>(())
 //! ```
 
+pub mod kernel_shap;
+pub mod lime;
+pub mod linear;
 pub mod occlusion;
+pub mod partition_shap;
 pub mod rise;
+pub mod sobol;
 
 #[cfg(test)]
 mod common_checks;
 
 use std::sync::Arc;
 
-use unmask_core::{Ended, Forward, ForwardError, Map, Target, Tensor};
+use unmask_core::{Ended, Forward, ForwardError, LabelMap, Map, Reading, Scale, Target, Tensor};
 
 use crate::catalogue::Descriptor;
+pub use kernel_shap::KernelShap;
+pub use lime::Lime;
 pub use occlusion::{Mode, Occlusion};
+pub use partition_shap::PartitionShap;
 pub use rise::Rise;
+pub use sobol::Sobol;
 
-/// All methods.
-pub const METHODS: &[Descriptor] = &[rise::DESCRIPTOR, occlusion::DESCRIPTOR];
+/// All methods, in the order of the contract.
+pub const METHODS: &[Descriptor] = &[
+    rise::DESCRIPTOR,
+    occlusion::DESCRIPTOR,
+    lime::DESCRIPTOR,
+    sobol::DESCRIPTOR,
+    partition_shap::DESCRIPTOR,
+    kernel_shap::DESCRIPTOR,
+];
 
 /// A method with its parameters, which are within their declared bounds.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +65,14 @@ pub enum Method {
     Rise(Rise),
     /// One window at a time.
     Occlusion(Occlusion),
+    /// A linear model fitted on random sets of segments.
+    Lime(Lime),
+    /// Share of the score's variance that each cell takes part in.
+    Sobol(Sobol),
+    /// Owen values over a tree of ever smaller blocks.
+    PartitionShap(PartitionShap),
+    /// Shapley values of segments by weighted least squares.
+    KernelShap(KernelShap),
 }
 
 /// What a method explains, and whom it may ask.
@@ -57,6 +83,8 @@ pub struct Context<'a> {
     pub fill: &'a Arc<Tensor>,
     /// The scalar to explain.
     pub target: &'a Target,
+    /// The regions of the request's segmentation, in the image's frame.
+    pub segments: &'a Arc<LabelMap>,
     /// Seed of every random choice.
     pub seed: u64,
     /// The scalar on the untouched image.
@@ -70,10 +98,27 @@ pub struct Context<'a> {
 /// A method's answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// Signed evidence per pixel of the model's frame, in nats of log-odds of the target.
+    /// One value per pixel of the model's frame, in the unit of the target's scale unless the method says otherwise.
     pub map: Map,
+    /// How the values read.
+    pub reading: Reading,
+    /// What the method knows besides the map.
+    pub figures: Figures,
     /// Why the rounds are over; anything but `All` means that fewer passes were folded than announced.
     pub ended: Ended,
+}
+
+/// What a method knows besides its map.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Linear models of segments: the score when every segment is hidden.
+    pub intercept: Option<f64>,
+    /// LIME: weighted coefficient of determination of the linear model on its own samples.
+    pub r2: Option<f64>,
+    /// Shapley-type methods: score of the image less score of the fill, to which the values sum.
+    pub total: Option<f64>,
+    /// SOBOL: variance of the score over the design.
+    pub variance: Option<f64>,
 }
 
 impl Method {
@@ -82,6 +127,10 @@ impl Method {
         match self {
             Self::Rise(rise) => rise.announced(),
             Self::Occlusion(occlusion) => occlusion.announced(),
+            Self::Lime(lime) => lime.announced(),
+            Self::Sobol(sobol) => sobol.announced(),
+            Self::PartitionShap(shap) => shap.announced(),
+            Self::KernelShap(shap) => shap.announced(),
         }
     }
 
@@ -90,6 +139,28 @@ impl Method {
         match self {
             Self::Rise(rise) => rise.least(),
             Self::Occlusion(occlusion) => occlusion.announced(),
+            Self::Lime(lime) => lime.least(),
+            Self::Sobol(sobol) => sobol.least(),
+            Self::PartitionShap(shap) => shap.least(),
+            Self::KernelShap(shap) => shap.least(),
+        }
+    }
+
+    /// Whether the method hides and shows segments.
+    pub fn needs_segments(&self) -> bool {
+        match self {
+            Self::Lime(_) | Self::KernelShap(_) => true,
+            Self::Rise(_) | Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) => false,
+        }
+    }
+
+    /// The scale on which the code of arXiv 2502.03957 reads the score for this method.
+    pub fn paper_scale(&self) -> Scale {
+        match self {
+            Self::Rise(_) | Self::Lime(_) => Scale::DoubleSoftmax,
+            Self::Sobol(_) | Self::PartitionShap(_) | Self::KernelShap(_) | Self::Occlusion(_) => {
+                Scale::Probability
+            }
         }
     }
 
@@ -101,6 +172,16 @@ impl Method {
         match self {
             Self::Rise(rise) => rise.explain(context),
             Self::Occlusion(occlusion) => occlusion.explain(context),
+            Self::Lime(lime) => lime.explain(context),
+            Self::Sobol(sobol) => sobol.explain(context),
+            Self::PartitionShap(shap) => shap.explain(context),
+            Self::KernelShap(shap) => shap.explain(context),
         }
     }
+}
+
+/// The map in which every pixel has its segment's value.
+fn paint(values: &[f64], segments: &LabelMap) -> Map {
+    let data = segments.labels().iter().map(|label| values[*label as usize] as f32).collect();
+    Map { height: segments.height(), width: segments.width(), data }
 }

@@ -14,9 +14,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use unmask_core::{Cells, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, ROUND, Round};
+use unmask_core::{
+    Cells, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Round,
+};
 
-use super::{Context, Explanation};
+use super::{Context, Explanation, Figures};
 use crate::catalogue::Descriptor;
 
 /// Rows and columns of the lattice.
@@ -24,6 +26,7 @@ pub const GRID: Param = Param {
     name: "grid",
     unit: "cells",
     kind: Kind::Integer { default: 8, min: 2, max: 64 },
+    paper: None,
     help: "Rows and columns of the lattice on which the window moves.",
     source: "ours: 64 passes",
 };
@@ -32,6 +35,7 @@ pub const WINDOW: Param = Param {
     name: "window",
     unit: "cells",
     kind: Kind::Integer { default: 1, min: 1, max: 64 },
+    paper: None,
     help: "Side of the window, less than grid; above 1 windows overlap.",
     source: "ours: windows that do not overlap",
 };
@@ -40,6 +44,7 @@ pub const MODE: Param = Param {
     name: "mode",
     unit: "",
     kind: Kind::Choice(&["OCCLUSION_MODE_HIDE", "OCCLUSION_MODE_SHOW", "OCCLUSION_MODE_BOTH"]),
+    paper: None,
     help: "Whether the window hides its part, is shown alone over the fill, or both.",
     source: "Zeiler and Fergus, arXiv 1311.2901",
 };
@@ -102,7 +107,8 @@ impl Occlusion {
         if ended != Ended::All {
             return Err(ForwardError::Unanswered(ended));
         }
-        Ok(Explanation { map: self.map(&values, context.image.height(), context.image.width()), ended })
+        let map = self.map(&values, context.image.height(), context.image.width());
+        Ok(Explanation { map, reading: Reading::Evidence, figures: Figures::default(), ended })
     }
 
     /// Windows on one side of the lattice.
@@ -167,8 +173,8 @@ impl Default for Occlusion {
     fn default() -> Self {
         let ignored = &mut Vec::new();
         Self {
-            grid: GRID.integer(None, "", ignored) as usize,
-            window: WINDOW.integer(None, "", ignored) as usize,
+            grid: GRID.integer(None, Preset::Clean, "", ignored) as usize,
+            window: WINDOW.integer(None, Preset::Clean, "", ignored) as usize,
             mode: Mode::Hide,
         }
     }

@@ -17,13 +17,18 @@
 //! model does not saturate; its mean is taken off and the sum is divided by the shown weight of each pixel instead of
 //! `N * keep_probability`, so that the map is signed and uneven coverage adds no noise; each mask has an offset of its
 //! own, drawn from (seed, mask number), so that batch size cannot change the map.
+//!
+//! `centred = false` is the fold of the code of arXiv 2502.03957, `sum_i s_i M_i(x) / (0.1 N)`: importance, in which a constant
+//! score times the mean mask is left, so that only differences within the map mean something.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use unmask_core::{Cells, Draws, Filter, ForwardError, Kind, Map, Param, Perturbation, ROUND, Round};
+use unmask_core::{
+    Cells, Draws, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Round, Value,
+};
 
-use super::{Context, Explanation};
+use super::{Context, Explanation, Figures};
 use crate::catalogue::Descriptor;
 
 /// Number of masks.
@@ -31,6 +36,7 @@ pub const MASKS: Param = Param {
     name: "masks",
     unit: "masks",
     kind: Kind::Integer { default: 4000, min: 128, max: 100_000 },
+    paper: None,
     help: "Number of random masks; the error falls with its square root.",
     source: "Petsiuk et al., arXiv 1806.07421 (VGG16)",
 };
@@ -39,6 +45,7 @@ pub const GRID: Param = Param {
     name: "grid",
     unit: "cells",
     kind: Kind::Integer { default: 7, min: 2, max: 32 },
+    paper: None,
     help: "Rows and columns of the random lattice; more cells find smaller regions and need more masks.",
     source: "Petsiuk et al., arXiv 1806.07421",
 };
@@ -47,15 +54,26 @@ pub const KEEP_PROBABILITY: Param = Param {
     name: "keep_probability",
     unit: "probability",
     kind: Kind::Real { default: 0.5, min: 0.01, max: 0.99 },
+    paper: Some(Value::Real(0.539_827_837_277_029)),
     help: "Probability that a cell shows the picture.",
     source: "Petsiuk et al., arXiv 1806.07421",
+};
+
+/// How scores are folded.
+pub const CENTRED: Param = Param {
+    name: "centred",
+    unit: "",
+    kind: Kind::Flag(true),
+    paper: Some(Value::Flag(false)),
+    help: "Whether scores are folded less their mean and divided by each pixel's shown weight.",
+    source: "ours: the map is signed and uneven coverage adds no noise",
 };
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: "rise",
     summary: "Random masks: how much higher the score is, on average, when a pixel shows.",
     citation: "Petsiuk et al., BMVC 2018, arXiv 1806.07421",
-    params: &[MASKS, GRID, KEEP_PROBABILITY],
+    params: &[MASKS, GRID, KEEP_PROBABILITY, CENTRED],
     passes: "masks",
 };
 
@@ -68,6 +86,8 @@ pub struct Rise {
     pub grid: usize,
     /// Probability that a cell shows the image.
     pub keep_probability: f64,
+    /// Whether scores are folded less their mean and divided by each pixel's shown weight.
+    pub centred: bool,
 }
 
 impl Rise {
@@ -93,7 +113,7 @@ impl Rise {
             for (index, row) in (round as u64 * ROUND as u64..).zip(scores.rows()) {
                 // The score of the untouched image is taken off first: a model that never changes its mind then adds
                 // exact zeros.
-                let score = context.target.value(row) - context.image_score;
+                let score = context.target.value(row) - if self.centred { context.image_score } else { 0.0 };
                 fold.add(score, &self.mask(context.seed, index, height, width));
             }
             ControlFlow::Continue(())
@@ -101,7 +121,8 @@ impl Rise {
         if fold.masks == 0.0 {
             return Err(ForwardError::Unanswered(ended));
         }
-        Ok(Explanation { map: fold.finish(), ended })
+        let reading = if self.centred { Reading::Evidence } else { Reading::Importance };
+        Ok(Explanation { map: fold.finish(self.centred), reading, figures: Figures::default(), ended })
     }
 
     /// Mask number `index`: a function of the seed and its number alone.
@@ -122,19 +143,30 @@ impl Rise {
     }
 }
 
-impl Default for Rise {
-    fn default() -> Self {
+impl Rise {
+    /// The parameters of a preset.
+    pub fn preset(preset: Preset) -> Self {
         let ignored = &mut Vec::new();
         Self {
-            masks: MASKS.integer(None, "", ignored),
-            grid: GRID.integer(None, "", ignored) as usize,
-            keep_probability: KEEP_PROBABILITY.real(None, "", ignored),
+            masks: MASKS.integer(None, preset, "", ignored),
+            grid: GRID.integer(None, preset, "", ignored) as usize,
+            keep_probability: KEEP_PROBABILITY.real(None, preset, "", ignored),
+            centred: CENTRED.flag(None, preset),
         }
     }
 }
 
+impl Default for Rise {
+    fn default() -> Self {
+        Self::preset(Preset::Clean)
+    }
+}
+
+/// What the code of arXiv 2502.03957 divides by, per mask, though its masks show more.
+const PAPER_SHOWN: f64 = 0.1;
+
 /// Running sums over masks, in float64 and in the order of the masks.
-struct Fold {
+pub struct Fold {
     shares: Vec<f32>,
     weighted: Vec<f64>,
     shown: Vec<f64>,
@@ -144,7 +176,8 @@ struct Fold {
 }
 
 impl Fold {
-    fn new(height: usize, width: usize) -> Self {
+    /// Nothing yet, for pictures of this size.
+    pub fn new(height: usize, width: usize) -> Self {
         let pixels = height * width;
         Self {
             shares: vec![0.0; pixels],
@@ -156,7 +189,8 @@ impl Fold {
         }
     }
 
-    fn add(&mut self, score: f64, mask: &Cells) {
+    /// Takes in a mask and its score.
+    pub fn add(&mut self, score: f64, mask: &Cells) {
         mask.shares(self.shape.0, self.shape.1, &mut self.shares);
         for ((share, weighted), shown) in self.shares.iter().zip(&mut self.weighted).zip(&mut self.shown) {
             *weighted += score * f64::from(*share);
@@ -166,11 +200,13 @@ impl Fold {
         self.masks += 1.0;
     }
 
-    /// A pixel that no mask has shown says nothing: 0.
-    fn finish(self) -> Map {
+    /// The map. A pixel that no mask has shown says nothing: 0.
+    pub fn finish(self, centred: bool) -> Map {
         let mean = self.total / self.masks;
-        let value = |(weighted, shown): (&f64, &f64)| {
-            if *shown > 0.0 { (weighted / shown - mean) as f32 } else { 0.0 }
+        let value = |(weighted, shown): (&f64, &f64)| match centred {
+            false => (weighted / (self.masks * PAPER_SHOWN)) as f32,
+            true if *shown > 0.0 => (weighted / shown - mean) as f32,
+            true => 0.0,
         };
         Map {
             height: self.shape.0,

@@ -32,7 +32,7 @@ pub(super) fn attach(drawing: RgbImage, scene: &Scene<'_>, scale: Scale, unseen:
     let letters = ((width - 2 * pad) / font.character_size.width) as usize;
     let mut title = wrap(scene.legend, letters, LINES);
     if scale.is_flat() {
-        title.extend(wrap("flat: the map is 0 everywhere", letters, LINES));
+        title.extend(wrap("flat: the map is the same everywhere", letters, LINES));
     }
     let (model, displayed) = (scene.frame.crop, scene.frame.displayed);
     let part = (model.width, model.height) != displayed;
@@ -44,7 +44,7 @@ pub(super) fn attach(drawing: RgbImage, scene: &Scene<'_>, scale: Scale, unseen:
     let mut strip = Strip::below(drawing, width, height, font, pad);
     title.iter().for_each(|text| strip.text(text, Alignment::Left));
     if !scale.is_flat() {
-        strip.bar(scale.peak);
+        strip.bar(scale);
     }
     notes.iter().for_each(|text| strip.text(text, Alignment::Left));
     strip.image
@@ -87,23 +87,32 @@ impl<'a> Strip<'a> {
         let Ok(_) = Text::with_text_style(text, place, letters, style).draw(&mut Canvas(&mut self.image));
     }
 
-    /// The colours from -peak to +peak, with marks and values below.
-    fn bar(&mut self, peak: f64) {
+    /// The colours from one end of the scale to the other, with marks and values below.
+    fn bar(&mut self, scale: Scale) {
         let palette = Palette::new();
         let (first, last) = (self.pad, self.image.width() - self.pad - 1);
         let thickness = self.font.character_size.height;
         for x in first..=last {
-            let share = 2.0 * f64::from(x - first) / f64::from(last - first) - 1.0;
-            let colour = Rgb(palette.colour(share));
+            let part = f64::from(x - first) / f64::from(last - first);
+            let colour = Rgb(palette.colour(scale.along(part)));
             (0..thickness).for_each(|y| self.image[(x, self.y + y)] = colour);
         }
         for x in [first, (first + last) / 2, last] {
             (0..TICK).for_each(|y| self.image[(x, self.y + thickness + y)] = INK);
         }
         self.y += thickness + TICK + 1;
-        self.words(&format!("-{}", figure(peak)), Alignment::Left);
-        self.words("0", Alignment::Center);
-        self.text(&format!("+{}", figure(peak)), Alignment::Right);
+        self.words(&signed(scale.low), Alignment::Left);
+        self.words(&signed((scale.low + scale.high) / 2.0), Alignment::Center);
+        self.text(&signed(scale.high), Alignment::Right);
+    }
+}
+
+/// A number with its sign; 0 has none.
+fn signed(value: f64) -> String {
+    match value.partial_cmp(&0.0) {
+        Some(std::cmp::Ordering::Less) => format!("-{}", figure(-value)),
+        Some(std::cmp::Ordering::Greater) => format!("+{}", figure(value)),
+        Some(std::cmp::Ordering::Equal) | None => "0".to_owned(),
     }
 }
 
@@ -171,7 +180,7 @@ impl DrawTarget for Canvas<'_> {
 
 #[cfg(test)]
 mod tests {
-    use unmask_core::Map;
+    use unmask_core::{Map, Reading};
 
     use super::*;
     use crate::image::{Frame, Rect};
@@ -179,8 +188,9 @@ mod tests {
     fn strip(width: u32, legend: &str, values: Vec<f32>, crop: Rect) -> RgbImage {
         let map = Map { height: 1, width: values.len(), data: values };
         let frame = Frame { crop, displayed: (width, 10), orientation: 1, model: (1, 1) };
-        let scene = Scene { map: &map, frame: &frame, legend };
-        attach(RgbImage::new(width, 10), &scene, Scale::new(&map), "dimmed: not seen by the model")
+        let scene = Scene { map: &map, reading: Reading::Evidence, frame: &frame, legend };
+        let scale = Scale::new(&map, Reading::Evidence);
+        attach(RgbImage::new(width, 10), &scene, scale, "dimmed: not seen by the model")
     }
 
     #[test]
@@ -194,6 +204,11 @@ mod tests {
                 "3.4e38"
             ]
         );
+    }
+
+    #[test]
+    fn numbers_have_a_sign_and_zero_has_none() {
+        assert_eq!([-1.5, 0.0, -0.0, 0.25].map(signed), ["-1.50", "0", "0", "+0.250"]);
     }
 
     #[test]

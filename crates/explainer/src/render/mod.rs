@@ -6,53 +6,61 @@ mod legend;
 mod paint;
 mod palette;
 mod place;
+mod plain;
+mod scale;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ImageEncoder, RgbImage};
-use unmask_core::Map;
+use unmask_core::{Map, Reading};
 
 use crate::image::{Frame, Picture};
 use place::Placed;
+pub use plain::plain;
+use scale::Scale;
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
-    /// The map, over the model's input; positive speaks for the target, negative against it.
+    /// The map, over the model's input.
     pub map: &'a Map,
+    /// How its values read.
+    pub reading: Reading,
     /// Where the model's input lies in the picture.
     pub frame: &'a Frame,
     /// What the values are, such as "evidence for mouth (log-odds)".
     pub legend: &'a str,
 }
 
-/// The map alone, as PNG: warm is for, cool is against, light grey is neither, hatched is what the model did not see.
+/// The map alone, as PNG: warm is for, cool is against, light grey is neither, hatched is what the model did not see. Of a
+/// map that reads as importance, the lowest value is light grey and the highest warm.
 ///
 /// The picture's corner is the corner of the image, at a scale that makes its longest side 512 to 1024 pixels; the
 /// legend stands below.
 pub fn heat_map(scene: &Scene<'_>) -> Vec<u8> {
-    let scale = Scale::new(scene.map);
+    let scale = Scale::new(scene.map, scene.reading);
     let placed = Placed::new(scene.map, scene.frame, drawn_size(scene.frame));
     encode(&legend::attach(paint::heat_map(&placed, scale), scene, scale, paint::HATCHED))
 }
 
-/// The map over the photograph, as PNG: colour covers the more the larger the value is, and nothing where it is 0; what
-/// the model did not see is dimmed. Size and legend are those of [`heat_map`].
+/// The map over the photograph, as PNG: colour covers the more the larger the value is, and nothing where it is grey in
+/// the heat map; what the model did not see is dimmed. Size and legend are those of [`heat_map`].
 ///
 /// # Examples
 /// ```
-/// use unmask_core::Map;
+/// use unmask_core::{Map, Reading};
 /// use unmask_explainer::image::{Frame, Picture, Rect};
 /// use unmask_explainer::render::{Scene, overlay};
 ///
 /// let picture = Picture::new(image::RgbImage::new(64, 48));
 /// let map = Map { height: 2, width: 2, data: vec![0.5, 0.0, 0.0, -0.25] };
 /// let frame = Frame { crop: Rect::whole(64, 48), displayed: (64, 48), orientation: 1, model: (2, 2) };
-/// let png = overlay(&Scene { map: &map, frame: &frame, legend: "evidence for mouth (log-odds)" }, &picture);
+/// let legend = "evidence for mouth (log-odds)";
+/// let png = overlay(&Scene { map: &map, reading: Reading::Evidence, frame: &frame, legend }, &picture);
 /// assert_eq!(image::load_from_memory(&png)?.width(), 512);
 /// # Ok::<(), image::ImageError>(())
 /// ```
 pub fn overlay(scene: &Scene<'_>, picture: &Picture) -> Vec<u8> {
-    let scale = Scale::new(scene.map);
+    let scale = Scale::new(scene.map, scene.reading);
     let placed = Placed::new(scene.map, scene.frame, drawn_size(scene.frame));
     encode(&legend::attach(paint::overlay(&placed, scale, picture), scene, scale, paint::DIMMED))
 }
@@ -82,29 +90,6 @@ fn fitted((width, height): (u32, u32), longest: u32) -> (u32, u32) {
     let ratio = f64::from(longest) / f64::from(width.max(height).max(1));
     let side = |side: u32| ((f64::from(side) * ratio).round() as u32).max(1);
     (side(width), side(height))
-}
-
-/// The value that gets the full colour on either side; 0 for a flat map.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Scale {
-    peak: f64,
-}
-
-impl Scale {
-    fn new(map: &Map) -> Self {
-        let finite = map.data.iter().filter(|v| v.is_finite());
-        Self { peak: finite.fold(0.0, |peak: f64, v| peak.max(f64::from(v.abs()))) }
-    }
-
-    /// The value's place between -1 and 1; a flat map and values that are no numbers are at 0.
-    fn share(self, value: f32) -> f64 {
-        let share = f64::from(value) / self.peak;
-        if share.is_finite() { share.clamp(-1.0, 1.0) } else { 0.0 }
-    }
-
-    fn is_flat(self) -> bool {
-        self.peak == 0.0
-    }
 }
 
 /// Fixed settings, so that equal pixels are equal bytes.
@@ -158,7 +143,7 @@ mod tests {
     #[test]
     fn evidence_for_is_warm_and_against_is_cool() {
         let (map, frame) = (map(SIGNED), whole(600, 600));
-        let scene = Scene { map: &map, frame: &frame, legend: "evidence" };
+        let scene = Scene { map: &map, reading: Reading::Evidence, frame: &frame, legend: "evidence" };
         let picture = Picture::new(RgbImage::from_pixel(600, 600, Rgb([128; 3])));
         for png in [heat_map(&scene), overlay(&scene, &picture)] {
             let pixels = drawn(&png);
@@ -173,9 +158,23 @@ mod tests {
     }
 
     #[test]
+    fn importance_is_warm_from_its_lowest_value_to_its_highest() {
+        let (map, frame) = (map([3.0, 1.0, 1.0, 1.0]), whole(600, 600));
+        let scene = Scene { map: &map, reading: Reading::Importance, frame: &frame, legend: "importance" };
+        let picture = Picture::new(RgbImage::from_pixel(600, 600, Rgb([128; 3])));
+        for png in [heat_map(&scene), overlay(&scene, &picture)] {
+            let pixels = drawn(&png);
+            let Rgb([r, _, b]) = pixels[(10, 10)];
+            assert!(r > b + 60, "warm: {r} {b}");
+            let Rgb([r, g, b]) = pixels[(590, 590)];
+            assert!(r == g && g == b, "neutral: {r} {g} {b}");
+        }
+    }
+
+    #[test]
     fn a_flat_map_leaves_the_photograph_alone() {
         let (map, frame) = (map([0.0; 4]), whole(600, 600));
-        let scene = Scene { map: &map, frame: &frame, legend: "evidence" };
+        let scene = Scene { map: &map, reading: Reading::Evidence, frame: &frame, legend: "evidence" };
         let pixels = drawn(&heat_map(&scene));
         assert!((0..600).all(|i| pixels[(i, i)] == pixels[(0, 0)]));
         let picture = Picture::new(RgbImage::from_fn(600, 600, |x, y| Rgb([((x + y) / 5) as u8; 3])));
@@ -185,17 +184,14 @@ mod tests {
 
     #[test]
     fn values_that_are_no_numbers_are_drawn_as_nothing() {
-        let scale = Scale::new(&map([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -2.0]));
-        assert_eq!(scale.peak, 2.0);
-        assert_eq!(
-            [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -2.0, 1.0].map(|v| scale.share(v)),
-            [0.0, 0.0, 0.0, -1.0, 0.5]
-        );
         for data in
             [[f32::NAN; 4], [f32::INFINITY, 0.0, 1.0, -1.0], [f32::MAX, f32::MIN, 1e-45, 0.0], [1e-45; 4]]
         {
             let (map, frame) = (map(data), whole(20, 30));
-            assert!(!heat_map(&Scene { map: &map, frame: &frame, legend: "x" }).is_empty());
+            assert!(
+                !heat_map(&Scene { map: &map, reading: Reading::Evidence, frame: &frame, legend: "x" })
+                    .is_empty()
+            );
         }
     }
 
@@ -203,7 +199,12 @@ mod tests {
     fn the_same_scene_gives_the_same_bytes_and_leaves_the_map() {
         let (map, crop) = (map([0.5, -0.25, 0.125, 3.0]), Rect { x: 10, y: 20, width: 100, height: 50 });
         let (before, frame) = (map.clone(), frame((300, 200), crop, (2, 2)));
-        let scene = Scene { map: &map, frame: &frame, legend: "evidence for mouth (log-odds)" };
+        let scene = Scene {
+            map: &map,
+            reading: Reading::Evidence,
+            frame: &frame,
+            legend: "evidence for mouth (log-odds)",
+        };
         let picture = Picture::new(RgbImage::from_fn(300, 200, |x, y| Rgb([x as u8, y as u8, 7])));
         assert_eq!(overlay(&scene, &picture), overlay(&scene, &picture));
         assert_eq!(heat_map(&scene), heat_map(&scene));
@@ -217,7 +218,7 @@ mod tests {
             for crop in [Rect::whole(width, height), Rect { x: 3, y: 5, width: 1, height: 1 }] {
                 let (map, frame) = (map(SIGNED), frame((width, height), crop, (2, 2)));
                 for legend in ["", "\u{1F642} \n\t", long.as_str()] {
-                    let scene = Scene { map: &map, frame: &frame, legend };
+                    let scene = Scene { map: &map, reading: Reading::Evidence, frame: &frame, legend };
                     let picture = Picture::new(RgbImage::new(width, height));
                     let pixels = drawn(&overlay(&scene, &picture));
                     assert!(pixels.width() >= drawn_size(&frame).0 && pixels.height() > drawn_size(&frame).1);

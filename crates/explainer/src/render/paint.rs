@@ -3,9 +3,9 @@
 use image::{Rgb, RgbImage};
 use unmask_core::Resize;
 
-use super::Scale;
 use super::palette::Palette;
 use super::place::Placed;
+use super::scale::Scale;
 use crate::image::{Picture, Rect, resize};
 
 /// What the legend says of the part that the model did not see.
@@ -86,7 +86,7 @@ fn ring(image: &mut RgbImage, [left, top, right, bottom]: [i64; 4], colour: Rgb<
 
 #[cfg(test)]
 mod tests {
-    use unmask_core::Map;
+    use unmask_core::{Map, Reading};
 
     use super::*;
     use crate::image::Frame;
@@ -95,7 +95,7 @@ mod tests {
         let map = Map { height: 1, width: 2, data: vec![value, 1.0] };
         let frame = Frame { crop: Rect::whole(2, 1), displayed: (2, 1), orientation: 1, model: (2, 1) };
         let picture = Picture::new(RgbImage::from_pixel(2, 1, Rgb(pixel)));
-        overlay(&Placed::new(&map, &frame, (2, 1)), Scale::new(&map), &picture)[(0, 0)].0
+        overlay(&Placed::new(&map, &frame, (2, 1)), Scale::new(&map, Reading::Evidence), &picture)[(0, 0)].0
     }
 
     #[test]
@@ -125,12 +125,15 @@ mod tests {
         let frame = Frame { crop, displayed: (16, 16), orientation: 1, model: (1, 1) };
         let picture = Picture::new(RgbImage::from_pixel(16, 16, Rgb([200; 3])));
         let placed = Placed::new(&map, &frame, (16, 16));
-        let image = overlay(&placed, Scale::new(&map), &picture);
+        let image = overlay(&placed, Scale::new(&map, Reading::Evidence), &picture);
         assert_eq!(image[(0, 0)], Rgb([90; 3]));
         assert_eq!(
             (image[(4, 4)], image[(9, 9)], image[(10, 10)]),
             (Rgb([255; 3]), Rgb([255; 3]), Rgb([40; 3]))
         );
-        assert_eq!(heat_map(&placed, Scale::new(&map))[(6, 6)], Rgb(Palette::new().colour(1.0)));
+        assert_eq!(
+            heat_map(&placed, Scale::new(&map, Reading::Evidence))[(6, 6)],
+            Rgb(Palette::new().colour(1.0))
+        );
     }
 }

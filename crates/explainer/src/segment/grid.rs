@@ -1,6 +1,6 @@
 //! Regions as equal rectangles.
 
-use super::LabelMap;
+use unmask_core::LabelMap;
 
 /// Cuts a picture into `rows` x `cols` rectangles, numbered row by row. A picture with fewer pixels than cells on a
 /// side gets one cell per pixel there.
@@ -8,7 +8,7 @@ pub fn grid(height: usize, width: usize, rows: usize, cols: usize) -> LabelMap {
     let (rows, cols) = (rows.clamp(1, height.max(1)), cols.clamp(1, width.max(1)));
     let labels =
         (0..height * width).map(|i| (i / width * rows / height * cols + i % width * cols / width) as u32);
-    LabelMap { height, width, count: rows * cols, labels: labels.collect() }
+    LabelMap::new(height, width, &labels.collect::<Vec<_>>()).expect("there is one label per pixel")
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! Regions in the order in which they speak for the target.
 
-use unmask_core::Map;
-
-use super::LabelMap;
+use unmask_core::{LabelMap, Map, Reading};
 
 /// A region and its evidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,11 +17,16 @@ pub struct Ranked {
     pub area_share: f64,
 }
 
-/// All regions, the highest mean first; equal means keep the order of their labels.
-pub fn rank(map: &Map, labels: &LabelMap) -> Vec<Ranked> {
+/// All regions, the highest mean first; equal means keep the order of their labels. Of a map that reads as importance, the
+/// lowest value counts as none.
+pub fn rank(map: &Map, reading: Reading, labels: &LabelMap) -> Vec<Ranked> {
+    let floor = match reading {
+        Reading::Evidence => 0.0,
+        Reading::Importance => f64::from(map.floor()),
+    };
     let mut tallies = vec![Tally::default(); labels.count()];
     for (i, (label, value)) in labels.labels().iter().zip(&map.data).enumerate() {
-        tallies[*label as usize].add(i % map.width, i / map.width, f64::from(*value));
+        tallies[*label as usize].add(i % map.width, i / map.width, f64::from(*value), floor);
     }
     let positive: f64 = tallies.iter().map(|t| t.positive).sum();
     let mut ranked: Vec<Ranked> = tallies
@@ -56,12 +59,12 @@ impl Default for Tally {
 }
 
 impl Tally {
-    fn add(&mut self, x: usize, y: usize, value: f64) {
+    fn add(&mut self, x: usize, y: usize, value: f64, floor: f64) {
         let (left, top, right, bottom) = self.bounds;
         self.bounds = (left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1));
         self.pixels += 1;
         self.sum += value;
-        self.positive += value.max(0.0);
+        self.positive += (value - floor).max(0.0);
     }
 }
 
@@ -73,7 +76,7 @@ mod tests {
     #[test]
     fn regions_are_ranked_by_mean_with_shares_of_the_positive_part() {
         let map = Map { height: 2, width: 4, data: vec![1.0, 1.0, -2.0, -2.0, 3.0, 3.0, 0.0, 0.0] };
-        let ranked = rank(&map, &grid(2, 4, 2, 2));
+        let ranked = rank(&map, Reading::Evidence, &grid(2, 4, 2, 2));
         assert_eq!(ranked.iter().map(|r| r.label).collect::<Vec<_>>(), [2, 0, 3, 1]);
         assert_eq!(ranked[0].bounds, (0, 1, 2, 2));
         assert_eq!((ranked[0].mean, ranked[0].evidence_share, ranked[0].area_share), (3.0, 0.75, 0.25));
@@ -81,8 +84,16 @@ mod tests {
     }
 
     #[test]
+    fn of_importance_the_lowest_value_counts_as_none() {
+        let map = Map { height: 1, width: 4, data: vec![5.0, 5.0, 6.0, 8.0] };
+        let ranked = rank(&map, Reading::Importance, &grid(1, 4, 1, 4));
+        assert_eq!(ranked.iter().map(|r| r.evidence_share).collect::<Vec<_>>(), [0.75, 0.25, 0.0, 0.0]);
+        assert_eq!(ranked[0].mean, 8.0);
+    }
+
+    #[test]
     fn a_flat_map_has_no_evidence_and_keeps_the_order_of_labels() {
-        let ranked = rank(&Map::zeros(4, 4), &grid(4, 4, 2, 2));
+        let ranked = rank(&Map::zeros(4, 4), Reading::Evidence, &grid(4, 4, 2, 2));
         assert_eq!(ranked.iter().map(|r| r.label).collect::<Vec<_>>(), [0, 1, 2, 3]);
         assert!(ranked.iter().all(|r| r.evidence_share == 0.0));
     }

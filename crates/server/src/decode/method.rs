@@ -1,73 +1,139 @@
 //! The method's message to its parameters.
 
-use std::sync::Arc;
-
-use unmask_core::Violation;
-use unmask_explainer::methods::{Method, Mode, Occlusion, Rise, occlusion, rise};
-use unmask_pool::Served;
+use unmask_core::{ModelSpec, PAPER, Preset, Violation};
+use unmask_explainer::methods::{
+    KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Rise, Sobol, kernel_shap, lime, occlusion,
+    partition_shap, rise, sobol,
+};
 use unmask_protocol::v1::{self, method::Kind};
 
-/// The method with its parameters; where one is wrong, its default stands and the violation is recorded.
+use super::shown;
+
+/// The method with its parameters, and what stands where one was not given; where one is wrong, its default stands and
+/// the violation is recorded.
 pub(super) fn method(
     method: Option<v1::Method>,
-    served: Option<&Arc<Served>>,
+    spec: Option<&ModelSpec>,
     violations: &mut Vec<Violation>,
-) -> Method {
-    let method = match method.map(|m| m.kind) {
-        None => Method::Rise(Rise::default()),
-        Some(Some(Kind::Rise(rise))) => Method::Rise(decode_rise(&rise, violations)),
-        Some(Some(Kind::Occlusion(occlusion))) => Method::Occlusion(decode_occlusion(&occlusion, violations)),
-        Some(None) => {
-            violations.push(Violation::new(
-                "method.kind",
-                "is not set or not known to this server, see ListMethods",
-            ));
-            Method::Rise(Rise::default())
+) -> (Method, Preset) {
+    let Some(message) = method else { return (Method::Rise(Rise::default()), Preset::Clean) };
+    let preset = preset(&message.preset, violations);
+    let mut reader = Reader { preset, violations };
+    let method = match message.kind {
+        Some(Kind::Rise(rise)) => Method::Rise(reader.rise(&rise)),
+        Some(Kind::Occlusion(occlusion)) => Method::Occlusion(reader.occlusion(&occlusion)),
+        Some(Kind::Lime(lime)) => Method::Lime(reader.lime(&lime)),
+        Some(Kind::Sobol(sobol)) => Method::Sobol(reader.sobol(&sobol)),
+        Some(Kind::PartitionShap(shap)) => Method::PartitionShap(reader.partition_shap(&shap)),
+        Some(Kind::KernelShap(shap)) => Method::KernelShap(reader.kernel_shap(&shap)),
+        None => {
+            let message = "is not set or not known to this server, see ListMethods";
+            violations.push(Violation::new("method.kind", message));
+            return (Method::Rise(Rise::default()), preset);
         }
     };
-    let (path, grid) = match &method {
+    fits(&method, spec, violations);
+    (method, preset)
+}
+
+fn preset(name: &str, violations: &mut Vec<Violation>) -> Preset {
+    match name {
+        "" => Preset::Clean,
+        "paper" | PAPER => Preset::Paper,
+        other => {
+            let message = format!("got \"{}\", allowed are \"\", \"paper\" and \"{PAPER}\"", shown(other));
+            violations.push(Violation::new("method.preset", message));
+            Preset::Clean
+        }
+    }
+}
+
+/// A lattice finer than the pixels under it has cells that nothing can be said of.
+fn fits(method: &Method, spec: Option<&ModelSpec>, violations: &mut Vec<Violation>) {
+    let (path, grid) = match method {
         Method::Rise(rise) => ("method.rise.grid", rise.grid),
         Method::Occlusion(occlusion) => ("method.occlusion.grid", occlusion.grid),
+        Method::Sobol(sobol) => ("method.sobol.grid", sobol.grid),
+        Method::Lime(_) | Method::PartitionShap(_) | Method::KernelShap(_) => return,
     };
-    if let Some(input) = served.map(|s| &s.spec().input) {
-        let side = input.height.min(input.width);
-        if grid > side {
-            let message =
-                format!("got {grid}, which is more cells than the model's frame has pixels ({side})");
-            violations.push(Violation::new(path, message));
-        }
-    }
-    method
-}
-
-fn decode_rise(message: &v1::Rise, violations: &mut Vec<Violation>) -> Rise {
-    let path = "method.rise";
-    Rise {
-        masks: rise::MASKS.integer(message.masks.map(u64::from), path, violations),
-        grid: rise::GRID.integer(message.grid.map(u64::from), path, violations) as usize,
-        keep_probability: rise::KEEP_PROBABILITY.real(message.keep_probability, path, violations),
+    if let Some(side) = spec.map(|spec| spec.input.height.min(spec.input.width))
+        && grid > side
+    {
+        let message = format!("got {grid}, which is more cells than the model's frame has pixels ({side})");
+        violations.push(Violation::new(path, message));
     }
 }
 
-fn decode_occlusion(message: &v1::Occlusion, violations: &mut Vec<Violation>) -> Occlusion {
-    let path = "method.occlusion";
-    let grid = occlusion::GRID.integer(message.grid.map(u64::from), path, violations) as usize;
-    let mut window = occlusion::WINDOW.integer(message.window.map(u64::from), path, violations) as usize;
-    if window >= grid {
-        let message = format!("got {window}, which must be less than grid ({grid})");
-        violations.push(Violation::new("method.occlusion.window", message));
-        window = 1;
-    }
-    let mode = match v1::OcclusionMode::try_from(message.mode) {
-        Ok(v1::OcclusionMode::Unspecified | v1::OcclusionMode::Hide) => Mode::Hide,
-        Ok(v1::OcclusionMode::Show) => Mode::Show,
-        Ok(v1::OcclusionMode::Both) => Mode::Both,
-        Err(_) => {
-            let allowed = "OCCLUSION_MODE_HIDE (1), OCCLUSION_MODE_SHOW (2) and OCCLUSION_MODE_BOTH (3)";
-            let message = format!("got {}, allowed are {allowed}", message.mode);
-            violations.push(Violation::new("method.occlusion.mode", message));
-            Mode::Hide
+struct Reader<'a> {
+    preset: Preset,
+    violations: &'a mut Vec<Violation>,
+}
+
+impl Reader<'_> {
+    fn rise(&mut self, message: &v1::Rise) -> Rise {
+        let (preset, path, wrong) = (self.preset, "method.rise", &mut *self.violations);
+        Rise {
+            masks: rise::MASKS.integer(message.masks.map(u64::from), preset, path, wrong),
+            grid: rise::GRID.integer(message.grid.map(u64::from), preset, path, wrong) as usize,
+            keep_probability: rise::KEEP_PROBABILITY.real(message.keep_probability, preset, path, wrong),
+            centred: rise::CENTRED.flag(message.centred, preset),
         }
-    };
-    Occlusion { grid, window, mode }
+    }
+
+    fn lime(&mut self, message: &v1::Lime) -> Lime {
+        let (preset, path, wrong) = (self.preset, "method.lime", &mut *self.violations);
+        Lime {
+            samples: lime::SAMPLES.integer(message.samples.map(u64::from), preset, path, wrong),
+            kernel_width: lime::KERNEL_WIDTH.real(message.kernel_width, preset, path, wrong),
+            ridge: lime::RIDGE.real(message.ridge, preset, path, wrong),
+        }
+    }
+
+    fn sobol(&mut self, message: &v1::Sobol) -> Sobol {
+        let (preset, path, wrong) = (self.preset, "method.sobol", &mut *self.violations);
+        Sobol {
+            grid: sobol::GRID.integer(message.grid.map(u64::from), preset, path, wrong) as usize,
+            design: sobol::DESIGN.integer(message.design.map(u64::from), preset, path, wrong),
+            scrambled: sobol::SCRAMBLED.flag(message.scrambled, preset),
+        }
+    }
+
+    fn partition_shap(&mut self, message: &v1::PartitionShap) -> PartitionShap {
+        let (preset, path, wrong) = (self.preset, "method.partition_shap", &mut *self.violations);
+        let evaluations = message.evaluations.map(u64::from);
+        PartitionShap {
+            evaluations: partition_shap::EVALUATIONS.integer(evaluations, preset, path, wrong),
+            channels: partition_shap::CHANNELS.flag(message.channels, preset),
+        }
+    }
+
+    fn kernel_shap(&mut self, message: &v1::KernelShap) -> KernelShap {
+        let (preset, path, wrong) = (self.preset, "method.kernel_shap", &mut *self.violations);
+        let samples = message.samples.map(u64::from);
+        KernelShap { samples: kernel_shap::SAMPLES.integer(samples, preset, path, wrong) }
+    }
+
+    fn occlusion(&mut self, message: &v1::Occlusion) -> Occlusion {
+        let (preset, path, wrong) = (self.preset, "method.occlusion", &mut *self.violations);
+        let grid = occlusion::GRID.integer(message.grid.map(u64::from), preset, path, wrong) as usize;
+        let window = message.window.map(u64::from);
+        let mut window = occlusion::WINDOW.integer(window, preset, path, wrong) as usize;
+        if window >= grid {
+            let message = format!("got {window}, which must be less than grid ({grid})");
+            wrong.push(Violation::new("method.occlusion.window", message));
+            window = 1;
+        }
+        let mode = match v1::OcclusionMode::try_from(message.mode) {
+            Ok(v1::OcclusionMode::Unspecified | v1::OcclusionMode::Hide) => Mode::Hide,
+            Ok(v1::OcclusionMode::Show) => Mode::Show,
+            Ok(v1::OcclusionMode::Both) => Mode::Both,
+            Err(_) => {
+                let allowed = "OCCLUSION_MODE_HIDE (1), OCCLUSION_MODE_SHOW (2) and OCCLUSION_MODE_BOTH (3)";
+                let message = format!("got {}, allowed are {allowed}", message.mode);
+                wrong.push(Violation::new("method.occlusion.mode", message));
+                Mode::Hide
+            }
+        };
+        Occlusion { grid, window, mode }
+    }
 }

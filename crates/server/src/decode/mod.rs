@@ -2,40 +2,39 @@
 
 mod fill;
 mod method;
+mod segmentation;
+mod subject;
+mod target;
 
 use std::sync::Arc;
 
-use unmask_core::Violation;
-use unmask_explainer::image::{self, Header, Rect};
+use unmask_core::{Preset, Scale, Violation};
+use unmask_explainer::image;
 use unmask_explainer::methods::Method;
 use unmask_pool::Served;
 use unmask_protocol::v1;
 
 pub(crate) use self::fill::FillChoice;
+pub(crate) use self::segmentation::Cut;
+pub(crate) use self::subject::Subject;
+pub(crate) use self::target::{Named, Question};
 use crate::error::RequestError;
 use crate::models::Models;
 
-/// Regions that an answer can hold: those of the 8 x 8 grid.
-pub(crate) const MOST_REGIONS: u32 = 64;
+/// Regions that an answer can hold.
+const MOST_REGIONS: u32 = 64;
 const DEFAULT_REGIONS: u32 = 5;
 /// Passes besides the method's own: the picture and the fill, each alone.
 pub(crate) const REFERENCE_PASSES: u64 = 2;
 
-/// A picture and the model that is asked about it.
-pub(crate) struct Subject {
-    pub(crate) image: Vec<u8>,
-    pub(crate) crop: Rect,
-    pub(crate) crop_given: bool,
-    pub(crate) served: Arc<Served>,
-}
-
 /// A decision to explain.
 pub(crate) struct ExplainJob {
     pub(crate) subject: Subject,
-    /// Class to explain; the predicted one where `None`.
-    pub(crate) target: Option<usize>,
+    pub(crate) question: Question,
     pub(crate) method: Method,
+    pub(crate) preset: Preset,
     pub(crate) fill: FillChoice,
+    pub(crate) cut: Cut,
     pub(crate) seed: u64,
     pub(crate) max_passes: Option<u64>,
     pub(crate) outputs: Outputs,
@@ -48,6 +47,15 @@ pub(crate) struct Outputs {
     pub(crate) heat_map: bool,
     pub(crate) overlay: bool,
     pub(crate) picture_map: bool,
+    pub(crate) fill: bool,
+    pub(crate) labels: bool,
+}
+
+impl ExplainJob {
+    /// Upper bound of the passes, known before the first one.
+    pub(crate) fn announced(&self) -> u64 {
+        REFERENCE_PASSES + self.fill.announced() + self.method.announced()
+    }
 }
 
 /// The caller's name for a request, or a new one.
@@ -72,7 +80,7 @@ pub(crate) fn predict(
     mut violations: Vec<Violation>,
 ) -> Result<Subject, RequestError> {
     let model = models.find(request.model.as_ref());
-    let subject = subject(request.image, request.crop, limits, &mut violations);
+    let subject = subject::subject(request.image, request.crop, limits, &mut violations);
     finish(model, violations, |served| subject.map(|subject| subject.of(served)))
 }
 
@@ -84,19 +92,47 @@ pub(crate) fn explain(
     mut violations: Vec<Violation>,
 ) -> Result<ExplainJob, RequestError> {
     let model = models.find(request.model.as_ref());
-    let served = model.as_ref().ok();
-    let subject = subject(request.image, request.crop, limits, &mut violations);
-    let target = target(request.target, served, &mut violations);
-    let method = method::method(request.method, served, &mut violations);
-    let fill = fill::fill(request.fill, subject.as_ref().map(|s| &s.header), limits, &mut violations);
-    let max_passes = budget(request.budget, &method, &mut violations);
-    let outputs = outputs(&request.outputs, &mut violations);
-    let top_regions = top_regions(request.top_regions, &mut violations);
+    let spec = model.as_ref().ok().map(|served| &**served.spec());
+    let wrong = &mut violations;
+    let subject = subject::subject(request.image, request.crop, limits, wrong);
+    let (method, preset) = method::method(request.method, spec, wrong);
+    let question = target::target(request.target, usual_scale(&method, preset), spec, wrong);
+    let fill = match request.fill {
+        None => Some(fill::default(&method, preset)),
+        Some(fill) => fill::fill(fill, subject.as_ref().map(|s| &s.header), limits, wrong),
+    };
+    let needs_segments = method.needs_segments() || fill.as_ref().is_some_and(FillChoice::needs_segments);
+    let cut = match request.segmentation {
+        None => Some(segmentation::default(needs_segments)),
+        Some(message) => segmentation::segmentation(message, needs_segments, subject.as_ref(), spec, wrong),
+    };
+    let max_passes = budget(request.budget, &method, fill.as_ref(), wrong);
+    let outputs = outputs(&request.outputs, wrong);
+    let top_regions = top_regions(request.top_regions, wrong);
     let seed = request.seed;
     finish(model, violations, |served| {
-        let subject = subject?.of(served);
-        Some(ExplainJob { subject, target, method, fill: fill?, seed, max_passes, outputs, top_regions })
+        let (subject, fill, cut) = (subject?.of(served), fill?, cut?);
+        Some(ExplainJob {
+            subject,
+            question,
+            method,
+            preset,
+            fill,
+            cut,
+            seed,
+            max_passes,
+            outputs,
+            top_regions,
+        })
     })
+}
+
+/// The scale where the caller names none.
+fn usual_scale(method: &Method, preset: Preset) -> Scale {
+    match preset {
+        Preset::Clean => Scale::LogOdds,
+        Preset::Paper => method.paper_scale(),
+    }
 }
 
 /// The job, or everything that is wrong with it. A model that is not served is NOT_FOUND only where nothing else is wrong.
@@ -117,79 +153,19 @@ fn finish<T>(
     }
 }
 
-/// A picture whose model is not known yet.
-struct Pictured {
-    image: Vec<u8>,
-    header: Header,
-    crop: Rect,
-    crop_given: bool,
-}
-
-impl Pictured {
-    fn of(self, served: Arc<Served>) -> Subject {
-        let Self { image, crop, crop_given, .. } = self;
-        Subject { image, crop, crop_given, served }
-    }
-}
-
-fn subject(
-    bytes: Vec<u8>,
-    crop: Option<v1::Box>,
-    limits: &image::Limits,
+fn budget(
+    budget: Option<v1::Budget>,
+    method: &Method,
+    fill: Option<&FillChoice>,
     violations: &mut Vec<Violation>,
-) -> Option<Pictured> {
-    let header = match image::inspect(&bytes, limits) {
-        Ok(header) => header,
-        Err(error) => {
-            violations.push(Violation::new("image", error.to_string()));
-            return None;
-        }
-    };
-    let whole = Rect::whole(header.width, header.height);
-    let crop_given = crop.is_some();
-    let crop = crop.map_or(whole, |b| Rect { x: b.x, y: b.y, width: b.width, height: b.height });
-    if crop.width < limits.min_side || crop.height < limits.min_side {
-        let message =
-            format!("got {} x {} pixels, each side is at least {}", crop.width, crop.height, limits.min_side);
-        violations.push(Violation::new("crop", message));
-        return None;
-    }
-    if !crop.within(header.width, header.height) {
-        let Rect { x, y, width, height } = crop;
-        let message = format!(
-            "got {width} x {height} at ({x}, {y}), which is not inside the picture of {} x {} pixels as displayed",
-            header.width, header.height
-        );
-        violations.push(Violation::new("crop", message));
-        return None;
-    }
-    Some(Pictured { image: bytes, header, crop, crop_given })
-}
-
-fn target(
-    target: Option<v1::Target>,
-    served: Option<&Arc<Served>>,
-    violations: &mut Vec<Violation>,
-) -> Option<usize> {
-    let kind = target?.kind;
-    let Some(v1::target::Kind::Label(label)) = kind else {
-        violations.push(Violation::new("target.kind", "is not set, set label or leave target out"));
-        return None;
-    };
-    let labels = &served?.spec().output.labels;
-    let found = labels.iter().position(|l| *l == label);
-    if found.is_none() {
-        let message = format!("got \"{}\", the model's labels are {}", shown(&label), labels.join(", "));
-        violations.push(Violation::new("target.label", message));
-    }
-    found
-}
-
-fn budget(budget: Option<v1::Budget>, method: &Method, violations: &mut Vec<Violation>) -> Option<u64> {
+) -> Option<u64> {
     let most = budget?.max_passes?;
-    let least = REFERENCE_PASSES + method.least();
+    // A fill that is wrong itself has no cost that could be told.
+    let search = fill?.announced();
+    let least = REFERENCE_PASSES + search + method.least();
     if most < least {
-        let message = format!("got {most}, this method has no answer with fewer than {least} passes");
+        let what = if search > 0 { "this method over this fill" } else { "this method" };
+        let message = format!("got {most}, {what} has no answer with fewer than {least} passes");
         violations.push(Violation::new("budget.max_passes", message));
     }
     Some(most)
@@ -202,8 +178,11 @@ fn outputs(wanted: &[i32], violations: &mut Vec<Violation>) -> Outputs {
             Ok(v1::Output::HeatMap) => &mut outputs.heat_map,
             Ok(v1::Output::Overlay) => &mut outputs.overlay,
             Ok(v1::Output::PictureMap) => &mut outputs.picture_map,
+            Ok(v1::Output::Fill) => &mut outputs.fill,
+            Ok(v1::Output::Labels) => &mut outputs.labels,
             Ok(v1::Output::Unspecified) | Err(_) => {
-                let allowed = "OUTPUT_HEAT_MAP (1), OUTPUT_OVERLAY (2) and OUTPUT_PICTURE_MAP (3)";
+                let allowed = "OUTPUT_HEAT_MAP (1), OUTPUT_OVERLAY (2), OUTPUT_PICTURE_MAP (3), OUTPUT_FILL (4) and \
+                               OUTPUT_LABELS (5)";
                 violations.push(Violation::new(
                     format!("outputs[{i}]"),
                     format!("got {number}, allowed are {allowed}"),

@@ -1,15 +1,20 @@
-//! Methods and fills as the catalogue tells them.
+//! Methods, fills and segmentations as the catalogue tells them.
 
-use unmask_core::{Kind, Param};
+use unmask_core::{Kind, Param, Value};
 use unmask_explainer::catalogue::Descriptor;
 use unmask_explainer::fill::FILLS;
 use unmask_explainer::methods::METHODS;
+use unmask_explainer::segment::SEGMENTATIONS;
 use unmask_protocol::v1;
 
 /// The catalogue.
 pub(crate) fn methods() -> v1::ListMethodsResponse {
     let entries = |list: &[Descriptor]| list.iter().map(entry).collect();
-    v1::ListMethodsResponse { methods: entries(METHODS), fills: entries(FILLS) }
+    v1::ListMethodsResponse {
+        methods: entries(METHODS),
+        fills: entries(FILLS),
+        segmentations: entries(SEGMENTATIONS),
+    }
 }
 
 fn entry(descriptor: &Descriptor) -> v1::CatalogueEntry {
@@ -27,6 +32,8 @@ fn parameter(param: &Param) -> v1::Parameter {
         Kind::Integer { default, min, max } => (default.to_string(), format!("{min} to {max}")),
         Kind::Real { default, min, max } => (default.to_string(), format!("{min} to {max}")),
         Kind::Choice(words) => (words[0].to_owned(), words.join(", ")),
+        Kind::Flag(default) => (default.to_string(), "true, false".to_owned()),
+        Kind::Numbers(allowed) => (String::new(), allowed.to_owned()),
         Kind::Picture => (String::new(), "a picture file".to_owned()),
     };
     v1::Parameter {
@@ -36,5 +43,10 @@ fn parameter(param: &Param) -> v1::Parameter {
         allowed,
         help: param.help.into(),
         source: param.source.into(),
+        paper_value: param.paper.map_or_else(String::new, |value| match value {
+            Value::Integer(value) => value.to_string(),
+            Value::Real(value) => value.to_string(),
+            Value::Flag(value) => value.to_string(),
+        }),
     }
 }

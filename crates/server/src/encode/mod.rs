@@ -2,18 +2,18 @@
 
 mod bill;
 mod catalogue;
+mod explained;
 mod model;
 mod resolved;
 
-use unmask_core::{Map, ModelSpec, log_sum_exp, softmax};
+use unmask_core::{Map, ModelSpec, highest, log_sum_exp, softmax};
 use unmask_explainer::image::{Affine, Frame, Rect};
-use unmask_explainer::segment::Ranked;
 use unmask_protocol::v1;
 
 pub(crate) use self::catalogue::methods;
+pub(crate) use self::explained::explained;
 pub(crate) use self::model::model;
-use crate::decode::ExplainJob;
-use crate::run::{Explained, Predicted};
+use crate::run::Predicted;
 
 /// A scored picture.
 pub(crate) fn predicted(request_id: String, answer: Predicted) -> v1::PredictResponse {
@@ -28,36 +28,9 @@ pub(crate) fn predicted(request_id: String, answer: Predicted) -> v1::PredictRes
     }
 }
 
-/// An explained decision.
-pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained) -> v1::ExplainResponse {
-    let regions =
-        answer.regions.iter().zip(1..).map(|(ranked, rank)| region(rank, ranked, &answer.frame)).collect();
-    v1::ExplainResponse {
-        request_id,
-        prediction: Some(prediction(&answer.spec, &answer.logits)),
-        fill_prediction: Some(prediction(&answer.spec, &answer.fill_logits)),
-        target: Some(v1::ExplainedTarget {
-            label: answer.spec.output.labels[answer.class].clone(),
-            value: answer.image_score,
-            fill_value: answer.fill_score,
-        }),
-        map: Some(map(&answer.map)),
-        transform: Some(transform(&answer.frame)),
-        regions,
-        picture_map: answer.pictures.picture_map.as_ref().map(map),
-        heat_map_png: answer.pictures.heat_map,
-        overlay_png: answer.pictures.overlay,
-        cost: Some(bill::cost(&answer.bill)),
-        resolved: Some(resolved::resolved(job)),
-        model: Some(version(&answer.spec)),
-        timings: Some(bill::timings(&answer.bill)),
-        warnings: answer.warnings,
-    }
-}
-
 fn prediction(spec: &ModelSpec, logits: &[f32]) -> v1::Prediction {
     let probabilities = softmax(logits);
-    let best = crate::run::highest(logits);
+    let best = highest(logits);
     let real = spec.output.real;
     let others = (0..logits.len()).filter(|c| *c != real).map(|c| logits[c]);
     // Summed over the other classes and not taken from 1, so that a very small probability keeps its digits.
@@ -105,17 +78,6 @@ fn affine(Affine { xx, xy, x0, yx, yy, y0 }: Affine) -> v1::Affine {
 
 fn rect(Rect { x, y, width, height }: Rect) -> v1::Box {
     v1::Box { x, y, width, height }
-}
-
-fn region(rank: u32, ranked: &Ranked, frame: &Frame) -> v1::Region {
-    let (left, top, right, bottom) = ranked.bounds;
-    v1::Region {
-        rank,
-        r#box: Some(rect(frame.rect_to_displayed(left as u32, top as u32, right as u32, bottom as u32))),
-        mean: ranked.mean,
-        evidence_share: ranked.evidence_share,
-        area_share: ranked.area_share,
-    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl ExplanationService for Service {
         let id = message.request_id.clone();
         self.work("explain", &id, &metadata, |state, id, wrong, caller| {
             let job = decode::explain(message, &state.models, &state.limits, wrong)?;
-            let answer = run::explain(&job, &state.limits, caller)?;
+            let answer = run::explain(&job, &state.limits, &state.fills, caller)?;
             Ok(encode::explained(id, &job, answer))
         })
         .await

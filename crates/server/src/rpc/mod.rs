@@ -18,6 +18,7 @@ use crate::admission::Admission;
 use crate::config::Config;
 use crate::decode;
 use crate::error::{RequestError, StartError};
+use crate::fills::Fills;
 use crate::models::Models;
 use crate::run::{Caller, Progress};
 
@@ -31,6 +32,7 @@ pub(crate) struct State {
     pub(crate) models: Models,
     admission: Admission,
     limits: image::Limits,
+    fills: Fills,
     progress: Option<Progress>,
 }
 
@@ -59,7 +61,8 @@ impl Service {
     pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
         let models = Models::load(config)?;
         let admission = Admission::new(config.server.max_jobs);
-        let state = State { models, admission, limits: config.image_limits(), progress };
+        let (limits, fills) = (config.image_limits(), Fills::new(config.fills_policy()));
+        let state = State { models, admission, limits, fills, progress };
         Ok(Self { state: Arc::new(state) })
     }
 

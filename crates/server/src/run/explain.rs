@@ -1,36 +1,45 @@
-//! Why the model says so: references, method, regions, pictures.
+//! Why the model says so: segmentation, references, method, regions, pictures.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use unmask_core::{Map, ModelSpec, Target, Tensor};
-use unmask_explainer::fill::Fill;
-use unmask_explainer::image::{self, Frame, Limits};
-use unmask_explainer::methods::{Context, Method};
+use unmask_core::{LabelMap, Map, ModelSpec, Reading, Scale, Tensor, Violation, highest};
+use unmask_explainer::image::{Frame, Limits};
+use unmask_explainer::methods::{Context, Explanation, Figures, Method};
 use unmask_explainer::render::{self, Scene};
-use unmask_explainer::segment::{Ranked, grid, rank};
+use unmask_explainer::segment::{MOST_SEGMENTS, Ranked, Segmentation, rank};
 
-use super::{Bill, Caller, Seen, read, see, warnings, whole};
-use crate::decode::{ExplainJob, FillChoice, Outputs, REFERENCE_PASSES};
+use super::fill::{References, Searched, refer};
+use super::{Bill, Caller, Seen, bill, see, warnings};
+use crate::decode::{ExplainJob, FillChoice, Named, Outputs};
 use crate::error::RequestError;
-
-/// Regions are ranked on a grid of this many rows and columns.
-const REGIONS: usize = 8;
+use crate::fills::{Fills, Found};
 
 /// An explained decision.
 pub(crate) struct Explained {
     pub(crate) spec: Arc<ModelSpec>,
     pub(crate) logits: Vec<f32>,
     pub(crate) fill_logits: Vec<f32>,
-    pub(crate) class: usize,
+    pub(crate) decision: Named,
     pub(crate) image_score: f64,
     pub(crate) fill_score: f64,
     pub(crate) map: Map,
+    pub(crate) reading: Reading,
+    pub(crate) figures: Figures,
     pub(crate) frame: Frame,
+    pub(crate) segments: Arc<LabelMap>,
     pub(crate) regions: Vec<Ranked>,
+    pub(crate) adversarial: Option<Adversarial>,
     pub(crate) pictures: Pictures,
     pub(crate) bill: Bill,
     pub(crate) warnings: Vec<String>,
+}
+
+/// What the search for an adversarial fill came to.
+pub(crate) struct Adversarial {
+    pub(crate) found: Arc<Found>,
+    /// Largest and mean absolute change, in pixel values of 255.
+    pub(crate) change: (f64, f64),
 }
 
 /// What was made because it was asked for.
@@ -39,28 +48,35 @@ pub(crate) struct Pictures {
     pub(crate) heat_map: Vec<u8>,
     pub(crate) overlay: Vec<u8>,
     pub(crate) picture_map: Option<Map>,
+    pub(crate) fill: Vec<u8>,
 }
 
-pub(crate) fn explain(job: &ExplainJob, limits: &Limits, caller: &Caller) -> Result<Explained, RequestError> {
+pub(crate) fn explain(
+    job: &ExplainJob,
+    limits: &Limits,
+    fills: &Fills,
+    caller: &Caller,
+) -> Result<Explained, RequestError> {
     let started = Instant::now();
     let subject = &job.subject;
     let spec = Arc::clone(subject.served.spec());
     let seen = see(subject, limits)?;
-    let fill = resolve(job, &seen, limits)?;
+    let segments = cut(job, &seen)?;
+    let made = super::fill::made(job, &seen, &segments, limits)?;
     let decode = started.elapsed();
 
-    let announced = REFERENCE_PASSES + job.method.announced();
+    let announced = job.announced();
     let forward = subject.served.job(caller.limits(announced, job.max_passes))?;
-    let references = whole(&forward, &[&seen.tensor, &fill])?;
-    let (logits, fill_logits) = (references.row(0).to_vec(), references.row(1).to_vec());
-    let class = job.target.unwrap_or_else(|| highest(&logits));
-    let target = Target::class(class, spec.classes());
-    let (image_score, fill_score) = (target.value(&logits), target.value(&fill_logits));
+    let references = refer(job, &seen.tensor, made, &forward, fills, caller)?;
+    let References { fill, logits, fill_logits, searched } = &references;
+    let decision = job.question.about(highest(logits), &spec);
+    let (image_score, fill_score) = (decision.target.value(logits), decision.target.value(fill_logits));
 
     let context = Context {
         image: &seen.tensor,
-        fill: &fill,
-        target: &target,
+        fill,
+        target: &decision.target,
+        segments: &segments,
         seed: job.seed,
         image_score,
         fill_score,
@@ -69,28 +85,47 @@ pub(crate) fn explain(job: &ExplainJob, limits: &Limits, caller: &Caller) -> Res
     let explanation = run(&job.method, &context)?;
 
     let rendering = Instant::now();
-    let regions = regions(&explanation.map, job.top_regions);
-    let pictures = draw(job.outputs, &explanation.map, &seen, &spec.output.labels[class]);
-    let bill = Bill {
-        announced,
-        meter: forward.meter(),
-        ended: explanation.ended,
-        decode,
-        render: rendering.elapsed(),
-        total: started.elapsed(),
+    let Explanation { map, reading, figures, ended } = explanation;
+    let mut regions = rank(&map, reading, &segments);
+    regions.truncate(job.top_regions);
+    let legend = legend(&decision, reading);
+    let scene = Scene { map: &map, reading, frame: &seen.frame, legend: &legend };
+    let pictures = draw(job.outputs, &scene, &seen, fill, &spec);
+    let own = forward.meter();
+    let unused = bill::method(announced - job.fill.announced(), &own, ended);
+    let (meter, mut savings) = match searched {
+        None => (own, Vec::new()),
+        Some(search) => search.bill(own, job.fill.announced()),
     };
+    savings.extend(unused);
+    let (render, total) = (rendering.elapsed(), started.elapsed());
+    let bill = Bill { announced, meter, savings, decode, render, total };
     let mut warnings = warnings::picture(&spec, subject);
-    warnings.extend(warnings::fill(&spec, class, &fill_logits));
-    warnings.extend(warnings::map(&explanation.map, &bill));
+    warnings.extend(match (&job.fill, searched) {
+        (FillChoice::Search(search), Some(Searched { found, .. })) if !found.sample.flipped => {
+            Some(warnings::search(&spec, search, &found.sample))
+        }
+        _ => warnings::fill(&spec, &decision, fill_logits),
+    });
+    warnings.extend(warnings::map(&map, reading, ended, &bill));
+    let adversarial = references.searched.as_ref().map(|search| Adversarial {
+        found: Arc::clone(&search.found),
+        change: search.found.sample.change(&seen.tensor, &spec),
+    });
+    let References { logits, fill_logits, .. } = references;
     Ok(Explained {
         logits,
         fill_logits,
-        class,
+        decision,
         image_score,
         fill_score,
-        map: explanation.map,
+        map,
+        reading,
+        figures,
         frame: seen.frame,
+        segments,
         regions,
+        adversarial,
         pictures,
         bill,
         warnings,
@@ -98,55 +133,47 @@ pub(crate) fn explain(job: &ExplainJob, limits: &Limits, caller: &Caller) -> Res
     })
 }
 
-fn run(
-    method: &Method,
-    context: &Context<'_>,
-) -> Result<unmask_explainer::methods::Explanation, RequestError> {
+/// The regions of the picture. What cuts it into more than can be worked with is refused before anything is paid for.
+fn cut(job: &ExplainJob, seen: &Seen) -> Result<Arc<LabelMap>, RequestError> {
+    let _span = tracing::info_span!("segment").entered();
+    let segmentation = &job.cut.segmentation;
+    let input = &job.subject.served.spec().input;
+    let segments = segmentation.segment(&seen.tensor, input, job.seed);
+    // A grid is bounded by its sides, and where segments are worked with, by what was checked of the request.
+    if segments.count() <= MOST_SEGMENTS || matches!(segmentation, Segmentation::Grid(..)) {
+        return Ok(segments);
+    }
+    let message = format!(
+        "cuts this picture into {} regions, at most {MOST_SEGMENTS} are allowed; ask for fewer or larger ones",
+        segments.count()
+    );
+    Err(RequestError::Invalid(vec![Violation::new("segmentation", message)]))
+}
+
+fn run(method: &Method, context: &Context<'_>) -> Result<Explanation, RequestError> {
     let _span = tracing::info_span!("method").entered();
     Ok(method.explain(context)?)
 }
 
-fn resolve(job: &ExplainJob, seen: &Seen, limits: &Limits) -> Result<Arc<Tensor>, RequestError> {
-    let _span = tracing::info_span!("fill").entered();
-    let input = &job.subject.served.spec().input;
-    let fill = match &job.fill {
-        FillChoice::Made(fill) => fill.clone(),
-        FillChoice::Image(bytes) => {
-            let picture = read(bytes, limits, "fill.image.image")?;
-            Fill::Image(Arc::new(image::to_tensor(&picture, job.subject.crop, input)))
-        }
+fn legend(decision: &Named, reading: Reading) -> String {
+    let unit = match decision.target.scale() {
+        Scale::LogOdds => "log-odds",
+        Scale::Probability => "probability",
+        Scale::DoubleSoftmax => "probability after two softmaxes",
     };
-    Ok(fill.resolve(&seen.tensor, input))
-}
-
-/// The class with the highest logit; the first of equals.
-pub(crate) fn highest(logits: &[f32]) -> usize {
-    (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap_or(0)
-}
-
-fn regions(map: &Map, top: usize) -> Vec<Ranked> {
-    let mut ranked = rank(map, &grid(map.height, map.width, REGIONS, REGIONS));
-    ranked.truncate(top);
-    ranked
-}
-
-fn draw(outputs: Outputs, map: &Map, seen: &Seen, label: &str) -> Pictures {
-    let _span = tracing::info_span!("render").entered();
-    let legend = format!("evidence for {label} (log-odds)");
-    let scene = Scene { map, frame: &seen.frame, legend: &legend };
-    Pictures {
-        heat_map: if outputs.heat_map { render::heat_map(&scene) } else { Vec::new() },
-        overlay: if outputs.overlay { render::overlay(&scene, &seen.picture) } else { Vec::new() },
-        picture_map: outputs.picture_map.then(|| render::picture_map(map, &seen.frame)),
+    match reading {
+        Reading::Evidence => format!("evidence for {} ({unit})", decision.label),
+        Reading::Importance => format!("importance for {} (of the {unit})", decision.label),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_of_equal_classes_is_the_highest() {
-        assert_eq!(highest(&[1.0, 3.0, 3.0, -1.0]), 1);
+fn draw(outputs: Outputs, scene: &Scene<'_>, seen: &Seen, fill: &Tensor, spec: &ModelSpec) -> Pictures {
+    let _span = tracing::info_span!("render").entered();
+    let wanted = |wanted: bool, make: &dyn Fn() -> Vec<u8>| if wanted { make() } else { Vec::new() };
+    Pictures {
+        heat_map: wanted(outputs.heat_map, &|| render::heat_map(scene)),
+        overlay: wanted(outputs.overlay, &|| render::overlay(scene, &seen.picture)),
+        picture_map: outputs.picture_map.then(|| render::picture_map(scene.map, &seen.frame)),
+        fill: wanted(outputs.fill, &|| render::plain(fill, &spec.input)),
     }
 }

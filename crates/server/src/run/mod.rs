@@ -1,24 +1,30 @@
-//! The one place that orchestrates a job: picture, references, fill, method, regions, pictures. Synchronous; it runs on
+//! The one place that orchestrates a job: picture, regions, references, fill, method, pictures. Synchronous; it runs on
 //! a blocking thread and knows neither messages nor the socket.
 
+mod bill;
 mod explain;
+mod fill;
 mod predict;
 mod warnings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unmask_core::{Ended, Perturbation, Round, Scores, Tensor, Violation};
+use unmask_core::{Perturbation, Round, Scores, Tensor, Violation};
 use unmask_explainer::image::{self, Frame, Picture};
-use unmask_pool::{Cancel, Limits, Meter};
+use unmask_pool::{Cancel, Limits};
 
-pub(crate) use self::explain::{Explained, explain, highest};
+pub(crate) use self::bill::{Bill, Saving, Why};
+pub(crate) use self::explain::{Adversarial, Explained, explain};
 pub(crate) use self::predict::{Predicted, predict};
 use crate::decode::Subject;
 use crate::error::RequestError;
 
 /// Told how many passes have been folded, out of how many.
 pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
+/// Told how many passes of one job have been folded.
+type Told = dyn Fn(u64) + Send + Sync;
 
 /// What a request brings besides its job.
 #[derive(Clone, Default)]
@@ -28,23 +34,16 @@ pub(crate) struct Caller {
     pub(crate) progress: Option<Progress>,
 }
 
-/// Passes and times of a finished job.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bill {
-    pub(crate) announced: u64,
-    pub(crate) meter: Meter,
-    pub(crate) ended: Ended,
-    pub(crate) decode: Duration,
-    pub(crate) render: Duration,
-    pub(crate) total: Duration,
-}
-
 impl Caller {
     fn limits(&self, announced: u64, passes: Option<u64>) -> Limits {
-        let progress = self.progress.clone().map(|progress| -> Arc<dyn Fn(u64) + Send + Sync> {
-            Arc::new(move |folded| progress(folded, announced))
-        });
+        let progress = self.told_after(0, announced);
         Limits { passes, deadline: self.deadline, cancel: self.cancel.clone(), progress }
+    }
+
+    /// What tells the caller of folded passes, of which some were folded before.
+    fn told_after(&self, before: u64, announced: u64) -> Option<Arc<Told>> {
+        let progress = self.progress.clone()?;
+        Some(Arc::new(move |folded| progress(before + folded, announced)))
     }
 }
 

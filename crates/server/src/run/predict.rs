@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unmask_core::{Ended, ModelSpec};
+use unmask_core::ModelSpec;
 use unmask_explainer::image::{Frame, Limits};
 
 use super::{Bill, Caller, see, warnings, whole};
@@ -36,7 +36,7 @@ pub(crate) fn predict(
         bill: Bill {
             announced,
             meter: job.meter(),
-            ended: Ended::All,
+            savings: Vec::new(),
             decode: seen.took,
             render: Duration::ZERO,
             total: started.elapsed(),

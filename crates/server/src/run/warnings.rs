@@ -1,10 +1,10 @@
 //! What a caller should know before trusting an answer, said only where the numbers say it.
 
-use unmask_core::{Ended, Map, ModelSpec, PictureKind, softmax};
+use unmask_core::{Ended, Map, ModelSpec, PictureKind, Reading, highest, softmax};
+use unmask_explainer::fill::adversarial::{Sample, Search};
 
 use super::Bill;
-use super::explain::highest;
-use crate::decode::Subject;
+use crate::decode::{Named, Subject};
 
 /// A crop whose shape differs from the model's frame by more than this factor is visibly stretched.
 const STRETCH: f64 = 1.1;
@@ -30,14 +30,22 @@ pub(super) fn picture(spec: &ModelSpec, subject: &Subject) -> Vec<String> {
 }
 
 /// About a fill that is itself evidence for what is explained.
-pub(super) fn fill(spec: &ModelSpec, class: usize, fill_logits: &[f32]) -> Option<String> {
+pub(super) fn fill(spec: &ModelSpec, decision: &Named, fill_logits: &[f32]) -> Option<String> {
     let (real, called) = (spec.output.real, highest(fill_logits));
-    let same_side = (called == real) == (class == real);
-    let better = if class == real {
+    let (pro, contra) = (decision.target.pro(), decision.target.contra());
+    let (for_real, against_real) = (pro.contains(&real), contra.contains(&real));
+    // Between two kinds of manipulation, only the one that is explained is evidence; otherwise any manipulation is.
+    let same_side = match (for_real, against_real) {
+        (false, false) => pro.contains(&called),
+        _ => (called == real) == for_real,
+    };
+    let better = if for_real {
         "a fill that the model calls manipulated explains better".to_owned()
-    } else {
+    } else if against_real {
         let real = &spec.output.labels[real];
         format!("a fill that the model calls {real} (such as the untouched original) explains better")
+    } else {
+        "a fill that the model calls something else explains better".to_owned()
     };
     same_side.then(|| {
         format!(
@@ -49,10 +57,27 @@ pub(super) fn fill(spec: &ModelSpec, class: usize, fill_logits: &[f32]) -> Optio
     })
 }
 
-/// About a map that is cut short or empty.
-pub(super) fn map(map: &Map, bill: &Bill) -> Vec<String> {
+/// About a search that did not change the decision.
+pub(super) fn search(spec: &ModelSpec, search: &Search, sample: &Sample) -> String {
+    if matches!(search, Search::Paper(_)) && highest(&sample.before) == spec.output.real {
+        return format!(
+            "the fill is the picture itself: this search leaves a picture that is called {} as it is, and hiding a \
+             region changes nothing",
+            spec.output.labels[spec.output.real]
+        );
+    }
+    format!(
+        "the search for an adversarial fill ended after {} passes without changing the decision; the fill is called {} \
+         like the picture, and the map tells little",
+        sample.passes,
+        spec.output.labels[highest(&sample.after)]
+    )
+}
+
+/// About a map that is cut short, without direction or empty.
+pub(super) fn map(map: &Map, reading: Reading, ended: Ended, bill: &Bill) -> Vec<String> {
     let mut warnings = Vec::new();
-    let cause = match bill.ended {
+    let cause = match ended {
         Ended::Deadline => Some("deadline"),
         Ended::Budget => Some("budget"),
         Ended::All | Ended::Stopped => None,
@@ -63,8 +88,57 @@ pub(super) fn map(map: &Map, bill: &Bill) -> Vec<String> {
             bill.meter.run, bill.announced
         ));
     }
-    if map.peak() == 0.0 {
+    let flat = match reading {
+        Reading::Evidence => map.peak() == 0.0,
+        Reading::Importance => {
+            warnings.push(
+                "the map tells how much a region matters, not whether it speaks for or against; only differences \
+                 within it mean something"
+                    .into(),
+            );
+            map.data.iter().all(|v| *v == map.floor())
+        }
+    };
+    if flat {
         warnings.push("the map is flat: no region changed the score".into());
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use unmask_core::{Scale, Target};
+
+    use super::*;
+
+    fn spec() -> ModelSpec {
+        ModelSpec::plain("m", 2, 2, &["real", "swap", "mouth", "eyes"])
+    }
+
+    fn warned(pro: &[usize], contra: Option<&[usize]>, called: usize) -> Option<String> {
+        let target = Target::new(pro.into(), contra.map(Vec::from), 4, Scale::LogOdds);
+        let mut logits = [0.0; 4];
+        logits[called] = 3.0;
+        fill(&spec(), &Named { label: "x".into(), target }, &logits)
+    }
+
+    #[test]
+    fn a_fill_on_the_side_of_what_is_explained_is_warned_of() {
+        for (pro, contra, called, words) in [
+            (&[2][..], None, 0, None),
+            (&[2], None, 1, Some("called swap (87 %)")),
+            (&[0], None, 0, Some("calls manipulated explains better")),
+            (&[0], None, 1, None),
+            (&[1, 2, 3], None, 3, Some("calls real (such as the untouched original) explains better")),
+            (&[2], Some(&[3][..]), 2, Some("calls something else explains better")),
+            (&[2], Some(&[3]), 3, None),
+            (&[2], Some(&[3]), 1, None),
+        ] {
+            match (warned(pro, contra, called), words) {
+                (None, None) => {}
+                (Some(warning), Some(words)) => assert!(warning.contains(words), "{warning}"),
+                (got, expected) => panic!("{pro:?} {contra:?} {called}: {got:?} instead of {expected:?}"),
+            }
+        }
+    }
 }

@@ -1,0 +1,192 @@
+//! The same picture, changed a little so that the detector decides otherwise.
+
+pub mod bounded;
+pub mod paper;
+
+use std::sync::Arc;
+
+use unmask_core::{
+    Basis, Forward, ForwardError, ModelSpec, Noise, Perturbation, Round, Scores, Tensor, highest,
+};
+
+use crate::catalogue::Descriptor;
+pub use bounded::Bounded;
+pub use paper::Paper;
+
+/// Keeps the draws of a search apart from those of methods, which count from 0.
+const STREAM: u64 = 1 << 61;
+/// Most pairs of a step: a step's probes are one round.
+const MOST_PAIRS: u64 = 64;
+
+pub(super) const BOUNDED: Descriptor = bounded::DESCRIPTOR;
+pub(super) const PAPER: Descriptor = paper::DESCRIPTOR;
+
+/// A search for an adversarial sample.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Search {
+    /// Within a bound, by an estimator that works.
+    Bounded(Bounded),
+    /// The algorithm of arXiv 2502.03957.
+    Paper(Paper),
+}
+
+/// What a search came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The sample in the model's units.
+    pub tensor: Arc<Tensor>,
+    /// Whether the detector decides otherwise on it.
+    pub flipped: bool,
+    /// Steps.
+    pub steps: u64,
+    /// Forward passes.
+    pub passes: u64,
+    /// Logits of the picture.
+    pub before: Vec<f32>,
+    /// Logits of the sample.
+    pub after: Vec<f32>,
+}
+
+impl Search {
+    /// Upper bound of the forward passes that `run` asks for.
+    pub fn announced(&self) -> u64 {
+        match self {
+            Self::Bounded(bounded) => bounded.announced(),
+            Self::Paper(paper) => paper.announced(),
+        }
+    }
+
+    /// Searches from `image`.
+    ///
+    /// # Errors
+    /// What [`Forward`] answers, and [`ForwardError::Unanswered`] when the passes ended before the first step.
+    pub fn run(&self, image: &Arc<Tensor>, seed: u64, forward: &dyn Forward) -> Result<Sample, ForwardError> {
+        match self {
+            Self::Bounded(bounded) => bounded.run(image, seed, forward),
+            Self::Paper(paper) => paper.run(image, seed, forward, None),
+        }
+    }
+}
+
+impl Sample {
+    /// Largest and mean absolute change from `image`, in pixel values of 255.
+    pub fn change(&self, image: &Tensor, spec: &ModelSpec) -> (f64, f64) {
+        let (mut largest, mut sum) = (0.0f64, 0.0f64);
+        for c in 0..image.channels() {
+            let level = f64::from(spec.input.level(c % 3));
+            for (a, b) in self.tensor.channel(c).iter().zip(image.channel(c)) {
+                let change = f64::from((a - b).abs()) / level;
+                largest = largest.max(change);
+                sum += change;
+            }
+        }
+        (largest, sum / image.data().len().max(1) as f64)
+    }
+}
+
+/// Asks a model, counts, and remembers that the passes have run out.
+struct Asker<'a> {
+    forward: &'a dyn Forward,
+    passes: u64,
+}
+
+impl Asker<'_> {
+    /// The scores of a round, or `None` where a budget or deadline came first.
+    fn ask(&mut self, image: &Arc<Tensor>, items: Vec<Perturbation>) -> Result<Option<Scores>, ForwardError> {
+        let asked = items.len() as u64;
+        let round = Round { image: Arc::clone(image), fill: Arc::clone(image), items };
+        match self.forward.scores(round) {
+            Ok(scores) => {
+                self.passes += asked;
+                Ok(Some(scores))
+            }
+            Err(ForwardError::Unanswered(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The logits of one picture.
+    fn logits(&mut self, image: &Arc<Tensor>) -> Result<Option<Vec<f32>>, ForwardError> {
+        let scores = self.ask(image, vec![Perturbation::Dense(Arc::clone(image))])?;
+        Ok(scores.map(|scores| scores.row(0).to_vec()))
+    }
+}
+
+/// The directions of one step: `pairs` of them, from number `first`, each probed on both sides.
+struct Directions<'a> {
+    seed: u64,
+    first: u64,
+    pairs: usize,
+    basis: Basis,
+    scale: [f32; 3],
+    region: Option<&'a Arc<[bool]>>,
+}
+
+impl Directions<'_> {
+    fn probes(&self) -> Vec<Perturbation> {
+        let probe = |i: u64, sign: f32| {
+            Perturbation::Noise(Noise {
+                seed: self.seed,
+                index: STREAM + self.first + i,
+                basis: self.basis,
+                scale: self.scale.map(|scale| sign * scale),
+                region: self.region.cloned(),
+            })
+        };
+        (0..self.pairs as u64).flat_map(|i| [probe(i, 1.0), probe(i, -1.0)]).collect()
+    }
+
+    /// Sum over the pairs of how much higher the score is on the positive side, times the direction.
+    fn slope(&self, image: &Tensor, scores: &[f64]) -> Vec<f32> {
+        let shape = (image.channels(), image.height(), image.width());
+        let mut sum = vec![0.0f64; self.basis.len(shape.0, shape.1, shape.2)];
+        for (i, pair) in (0..).zip(scores.chunks_exact(2)) {
+            let rise = pair[0] - pair[1];
+            let deviates = self.basis.deviates(self.seed, STREAM + self.first + i, shape);
+            sum.iter_mut().zip(deviates).for_each(|(sum, deviate)| *sum += rise * f64::from(deviate));
+        }
+        sum.iter().map(|v| *v as f32).collect()
+    }
+}
+
+/// Whether a detector calls a picture manipulated.
+fn called_manipulated(logits: &[f32], spec: &ModelSpec) -> bool {
+    highest(logits) != spec.output.real
+}
+
+#[cfg(test)]
+mod planted {
+    use super::*;
+    use unmask_core::{FromFn, softmax};
+
+    pub(super) const SIDE: usize = 32;
+
+    pub(super) fn image() -> Arc<Tensor> {
+        let data = (0..3 * SIDE * SIDE).map(|i| 0.3 + 0.4 * ((i * 37 % 101) as f32 / 101.0)).collect();
+        Arc::new(Tensor::new(3, SIDE, SIDE, data).unwrap())
+    }
+
+    /// Weights that vary slowly over the picture: mean 0, mean absolute value about 0.6.
+    pub(super) fn weight(i: usize) -> f32 {
+        let (y, x) = (i / SIDE % SIDE, i % SIDE);
+        (y as f32 / 5.0).sin() * (x as f32 / 4.0).cos()
+    }
+
+    /// A detector that is linear in the pixels; on [`image`] its log-odds of manipulated are `margin`.
+    pub(super) fn linear(margin: f32) -> FromFn<impl Fn(&[f32]) -> Vec<f32>> {
+        let start = image();
+        let logits = move |x: &[f32]| {
+            let sum: f32 =
+                x.iter().zip(start.data()).enumerate().map(|(i, (x, s))| weight(i) * (x - s)).sum();
+            vec![0.0, 0.2 * sum + margin]
+        };
+        FromFn::new(ModelSpec::plain("linear", SIDE, SIDE, &["real", "fake"]), logits)
+    }
+
+    #[test]
+    fn the_planted_detector_calls_its_image_manipulated_by_the_margin() {
+        let round = Round { image: image(), fill: image(), items: vec![Perturbation::Dense(image())] };
+        let logits = linear(2.0).scores(round).unwrap();
+        assert!((softmax(logits.row(0))[1] - 0.880_797).abs() < 1e-4);
+    }
+}

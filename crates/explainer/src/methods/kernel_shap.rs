@@ -1,0 +1,382 @@
+//! Kernel SHAP: Shapley values of segments by weighted least squares.
+//!
+//! Lundberg, Lee, "A Unified Approach to Interpreting Model Predictions", NIPS 2017, arXiv 1705.07874; paired sets after
+//! Covert, Lee, "Improving KernelSHAP", AISTATS 2021, arXiv 2012.01536.
+//!
+//! A set z `[d]` shows some of the d segments over the fill and has the value v(z), the score. Shapley values `[d]` are
+//! the additive model that fits all sets best under the Shapley kernel and is right for nothing and for everything:
+//!
+//! ```text
+//! phi = argmin sum_z k(z) (v(0) + z . phi - v(z))^2   subject to   sum(phi) = v(1) - v(0)
+//! k(z) = (d - 1) / (C(d, |z|) |z| (d - |z|))
+//! ```
+//!
+//! in nats of log-odds; v(0) and v(1) are known and cost no pass. A pixel `[H, W]` has its segment's value. Sets come in
+//! pairs with their complements, sizes from the outside in: all sets of one segment and of all but one, then of two, as
+//! long as a size's fair part of `samples` covers it, as shap's `KernelExplainer` does; the rest is drawn at random in
+//! proportion to the kernel and weighted by what those sizes have of it. Where all `2^d - 2` sets fit, the values are
+//! exact; and a score that is a sum over segments is exact as soon as the sets tell all segments apart. Cost: at most
+//! `samples` passes, and an even number of them.
+//!
+//! A run that ends early is solved from the sets so far, the outermost sizes, which have the most weight each; drawn sets
+//! then count together what all of them would have. Segments that the sets do not tell apart share evenly.
+//!
+//! Departures from shap: values are found without singling out one segment to carry the constraint, so that a singular
+//! system treats all alike; sets of the middle size are paired too; no segment is dropped by a lasso.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use unmask_core::{Ended, ForwardError, Kind, Param, Perturbation, Preset, ROUND, Reading, Round};
+
+use super::linear::{self, Row, Sums, line};
+use super::{Context, Explanation, Figures, paint};
+use crate::catalogue::Descriptor;
+use sets::Sets;
+
+mod sets;
+
+/// Sets of segments; where all sets fit, the values are exact.
+pub const SAMPLES: Param = Param {
+    name: "samples",
+    unit: "sets",
+    kind: Kind::Integer { default: 2000, min: 128, max: 100_000 },
+    paper: None,
+    help: "Sets of segments; where all sets fit, the values are exact.",
+    source: "ours: as many as LIME",
+};
+
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "kernel_shap",
+    summary: "Shapley values of segments by weighted least squares over paired sets.",
+    citation: "Lundberg and Lee, NIPS 2017, arXiv 1705.07874",
+    params: &[SAMPLES],
+    passes: "at most samples",
+};
+
+/// Parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelShap {
+    /// Sets of segments.
+    pub samples: u64,
+}
+
+impl KernelShap {
+    pub(super) fn announced(&self) -> u64 {
+        // Sets come in pairs.
+        self.samples / 2 * 2
+    }
+
+    pub(super) fn least(&self) -> u64 {
+        self.announced().min(ROUND as u64)
+    }
+
+    pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
+        let sets = Sets::new(context.segments.count(), self.samples as usize, context.seed);
+        let mut rounds = (0..sets.len()).step_by(ROUND).map(|first| Round {
+            image: Arc::clone(context.image),
+            fill: Arc::clone(context.fill),
+            items: (first..sets.len().min(first + ROUND))
+                .map(|index| Perturbation::Segments {
+                    labels: Arc::clone(context.segments),
+                    shown: sets.shown(index),
+                })
+                .collect(),
+        });
+        let total = context.image_score - context.fill_score;
+        let mut fold = Fold::new(context.segments.count(), total);
+        // A single segment has no set of its own and gets everything.
+        let mut ended = Ended::All;
+        if sets.len() > 0 {
+            ended = context.forward.run(&mut rounds, &mut |_, scores| {
+                // The fill's score is taken off first: a model that never changes its mind then adds exact zeros.
+                fold.add(scores.rows().map(|row| context.target.value(row) - context.fill_score), &sets);
+                ControlFlow::Continue(())
+            })?;
+            if fold.folded == 0 {
+                return Err(ForwardError::Unanswered(ended));
+            }
+        }
+        if ended == Ended::All && (sets.len() as u64) < self.announced() {
+            ended = Ended::Stopped;
+        }
+        Ok(Explanation {
+            map: paint(&fold.finish(&sets), context.segments),
+            reading: Reading::Evidence,
+            figures: Figures {
+                intercept: Some(context.fill_score),
+                total: Some(total),
+                ..Figures::default()
+            },
+            ended,
+        })
+    }
+}
+
+/// The method without a model: the values of `segments` segments for a score that is known for every set.
+///
+/// ```
+/// use unmask_explainer::methods::kernel_shap::values;
+///
+/// // Two segments that are worth something only together share it; the third is worth 3.
+/// let score = |shown: &[bool]| f64::from(shown[0] && shown[1]) + 3.0 * f64::from(shown[2]);
+/// let found = values(3, 128, 0, score);
+/// for (value, exact) in found.iter().zip([0.5, 0.5, 3.0]) {
+///     assert!((value - exact).abs() < 1e-12);
+/// }
+/// ```
+pub fn values(segments: usize, samples: usize, seed: u64, score: impl Fn(&[bool]) -> f64) -> Vec<f64> {
+    let sets = Sets::new(segments, samples, seed);
+    let nothing = score(&vec![false; segments]);
+    let mut fold = Fold::new(segments, score(&vec![true; segments]) - nothing);
+    fold.add((0..sets.len()).map(|index| score(&sets.shown(index)) - nothing), &sets);
+    fold.finish(&sets)
+}
+
+/// The additive model that fits the rows best and sums to `total`; scores are those of the sets less that of nothing.
+/// Where rows leave a choice, values lie as near to each other as the rows allow.
+pub fn solve(rows: &[Row], total: f64) -> Vec<f64> {
+    let segments = rows.first().map_or(0, |row| row.bits.len());
+    let share = total / segments.max(1) as f64;
+    let rows: Vec<Row> =
+        rows.iter().map(|row| uneven(row.bits.clone(), row.weight, row.score, share)).collect();
+    let mut sums = Sums::new(segments);
+    sums.add(&rows);
+    constrained(&sums, share)
+}
+
+/// A row whose score is what even shares leave to explain, taken off before anything is summed, so that nothing large
+/// cancels later.
+fn uneven(bits: Box<[bool]>, weight: f64, score: f64, share: f64) -> Row {
+    let shown = bits.iter().filter(|shown| **shown).count();
+    Row { bits, weight, score: score - share * shown as f64 }
+}
+
+/// Sums over the sets so far, in their order.
+struct Fold {
+    /// Every segment's even share of the total.
+    share: f64,
+    /// Of listed sets, which count by mass.
+    listed: Sums,
+    /// Of drawn sets, which count by how often they came.
+    drawn: Sums,
+    folded: usize,
+}
+
+impl Fold {
+    fn new(segments: usize, total: f64) -> Self {
+        let share = total / segments.max(1) as f64;
+        Self { share, listed: Sums::new(segments), drawn: Sums::new(segments), folded: 0 }
+    }
+
+    fn add(&mut self, scores: impl Iterator<Item = f64>, sets: &Sets) {
+        let row = |(index, score)| uneven(sets.shown(index), sets.weight(index), score, self.share);
+        let rows: Vec<Row> = (self.folded..).zip(scores).map(row).collect();
+        let (listed, drawn) = rows.split_at(sets.listed().saturating_sub(self.folded).min(rows.len()));
+        self.listed.add(listed);
+        self.drawn.add(drawn);
+        self.folded += rows.len();
+    }
+
+    /// The values. However many of the drawn sets were folded, together they count the mass of the sizes they stand for.
+    fn finish(mut self, sets: &Sets) -> Vec<f64> {
+        if self.drawn.weight > 0.0 {
+            self.listed.merge(&self.drawn, sets.rest() / self.drawn.weight);
+        }
+        constrained(&self.listed, self.share)
+    }
+}
+
+/// Solves for `share + u` with `sum(u) = 0`. With P the projection that takes the mean off, A the sums of pairs and b
+/// those of products, u solves `P A P u = P b`; what P takes away is put back as a multiple of `1 1^T`, which touches no
+/// u and makes the matrix regular.
+fn constrained(sums: &Sums, share: f64) -> Vec<f64> {
+    let segments = sums.bits.len();
+    let count = segments.max(1) as f64;
+    let mut across = vec![0.0; segments];
+    for i in 0..segments {
+        for (j, pair) in sums.pairs[line(i)].iter().enumerate() {
+            across[i] += pair;
+            across[j] += if j < i { *pair } else { 0.0 };
+        }
+    }
+    let mean = across.iter().sum::<f64>() / (count * count);
+    let mut matrix = sums.pairs.clone();
+    for i in 0..segments {
+        let pairs = matrix[line(i)].iter_mut().zip(&across);
+        pairs.for_each(|(pair, other)| *pair += mean - (across[i] + other) / count);
+    }
+    let diagonal = (0..segments).map(|i| matrix[line(i).end - 1]).sum::<f64>() / count;
+    matrix.iter_mut().for_each(|pair| *pair += diagonal / count);
+    let mut right = sums.products.clone();
+    centre(&mut right);
+    let mut values = linear::solve(&matrix, &right);
+    centre(&mut values);
+    values.iter().map(|value| share + value).collect()
+}
+
+fn centre(values: &mut [f64]) {
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    values.iter_mut().for_each(|value| *value -= mean);
+}
+
+impl Default for KernelShap {
+    fn default() -> Self {
+        Self::preset(Preset::Clean)
+    }
+}
+
+impl KernelShap {
+    /// The parameters of a preset.
+    pub fn preset(preset: Preset) -> Self {
+        let ignored = &mut Vec::new();
+        Self { samples: SAMPLES.integer(None, preset, "", ignored) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unmask_core::Draws;
+
+    use super::*;
+    use crate::methods::{Method, common_checks as planted};
+
+    fn sum(shown: &[bool], weight: impl Fn(usize) -> f64) -> f64 {
+        shown.iter().enumerate().filter(|(_, shown)| **shown).map(|(i, _)| weight(i)).sum()
+    }
+
+    fn assert_close(found: &[f64], exact: impl Fn(usize) -> f64, tolerance: f64) {
+        for (i, value) in found.iter().enumerate() {
+            assert!((value - exact(i)).abs() < tolerance, "{i}: {value} {}", exact(i));
+        }
+    }
+
+    fn assert_complete(found: &[f64], total: f64) {
+        let sum: f64 = found.iter().sum();
+        assert!((sum - total).abs() <= 1e-9 * total.abs(), "{sum} {total}");
+    }
+
+    /// A score without any structure, a function of the set alone.
+    fn rough(shown: &[bool]) -> f64 {
+        let number = shown.iter().fold(1u64, |number, shown| number.wrapping_mul(2) + u64::from(*shown));
+        3.0 + f64::from(Draws::new(8, number).normal())
+    }
+
+    #[test]
+    fn an_additive_model_of_sixteen_segments_is_exact_from_random_sets() {
+        let method = Method::KernelShap(KernelShap { samples: 400 });
+        let explanation = planted::explain_linear(&method, 3);
+        for (value, weight) in explanation.map.data.iter().zip(planted::weights_per_pixel()) {
+            assert!((value - weight).abs() < 1e-4, "{value} {weight}");
+        }
+        assert_eq!((explanation.figures.intercept, explanation.figures.total), (Some(0.0), Some(32.0)));
+        assert_eq!(explanation.ended, Ended::All);
+        planted::assert_ranks_a_linear_model(&method);
+    }
+
+    #[test]
+    fn two_regions_that_count_only_together_share_evenly() {
+        for segments in 2..=8 {
+            let last = segments - 1;
+            let found = values(segments, 254, 0, |shown| f64::from(shown[0] && shown[last]));
+            let exact = |i| if i == 0 || i == last { 0.5 } else { 0.0 };
+            assert_close(&found, exact, 1e-12);
+        }
+    }
+
+    #[test]
+    fn one_segment_that_alone_counts_gets_everything() {
+        for (segments, samples) in [(7, 128), (12, 500), (40, 2000)] {
+            let found = values(segments, samples, 1, |shown| 5.0 * f64::from(shown[3]));
+            assert_close(&found, |i| if i == 3 { 5.0 } else { 0.0 }, 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_constant_model_has_values_of_exactly_zero() {
+        for (segments, samples) in [(1, 128), (5, 128), (16, 400), (300, 128)] {
+            assert!(values(segments, samples, 1, |_| 0.3).iter().all(|v| v.to_bits() == 0), "{segments}");
+        }
+    }
+
+    #[test]
+    fn a_single_segment_gets_the_total() {
+        assert_eq!(values(1, 128, 0, |shown| if shown[0] { 2.5 } else { 1.0 }), [1.5]);
+    }
+
+    #[test]
+    fn values_sum_to_the_total_however_few_the_sets() {
+        for (segments, samples) in
+            [(2, 128), (8, 200), (8, 254), (13, 1000), (70, 128), (300, 128), (300, 3000)]
+        {
+            let found = values(segments, samples, 2, rough);
+            assert!(found.iter().all(|value| value.is_finite()));
+            assert_complete(&found, rough(&vec![true; segments]) - rough(&vec![false; segments]));
+        }
+    }
+
+    #[test]
+    fn where_all_sets_fit_the_seed_has_no_part() {
+        assert_eq!(values(9, 510, 1, rough), values(9, 100_000, 2, rough));
+        assert_ne!(values(9, 400, 1, rough), values(9, 400, 2, rough));
+    }
+
+    #[test]
+    fn random_sets_come_as_near_the_exact_values_as_shap_does() {
+        // Values lie between 0.2 and 0.4 in a sea of interactions. Root mean square errors over seeds; shap 0.51.0 has
+        // 0.041 and 0.008.
+        let score = |shown: &[bool]| sum(shown, |i| i as f64 / 4.0).sin() + sum(shown, |_| 1.0).sqrt();
+        let exact = values(13, 8190, 0, score);
+        for (samples, bound) in [(1000, 0.05), (6000, 0.01)] {
+            let errors = (0..8).flat_map(|seed| {
+                let found = values(13, samples, seed, score);
+                found.iter().zip(&exact).map(|(value, exact)| (value - exact).powi(2)).collect::<Vec<_>>()
+            });
+            let error = (errors.sum::<f64>() / (8.0 * 13.0)).sqrt();
+            assert!(error < bound, "{samples}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_the_sets_is_solved_and_complete() {
+        let additive = |shown: &[bool]| sum(shown, |i| i as f64 - 9.0);
+        let segments = 30;
+        let sets = Sets::new(segments, 2000, 4);
+        let total = additive(&vec![true; segments]);
+        for (folded, exact) in [(1, false), (2, false), (128, true), (1024, true)] {
+            let mut fold = Fold::new(segments, total);
+            fold.add((0..folded).map(|index| additive(&sets.shown(index))), &sets);
+            let found = fold.finish(&sets);
+            assert_complete(&found, total);
+            if exact {
+                assert_close(&found, |i| i as f64 - 9.0, 1e-9);
+            } else {
+                // Segment 0 was asked about; the others share the rest.
+                assert_close(&found, |i| if i == 0 { -9.0 } else { (total + 9.0) / 29.0 }, 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn how_sets_are_dealt_out_over_rounds_changes_no_bit() {
+        let sets = Sets::new(12, 700, 4);
+        let scores = |range: std::ops::Range<usize>| range.map(|index| rough(&sets.shown(index)));
+        let (mut whole, mut parts) = (Fold::new(12, 1.0), Fold::new(12, 1.0));
+        whole.add(scores(0..700), &sets);
+        (0..7).for_each(|part| parts.add(scores(part * 100..(part + 1) * 100), &sets));
+        assert_eq!(whole.finish(&sets), parts.finish(&sets));
+    }
+
+    #[test]
+    fn segments_that_the_sets_do_not_tell_apart_share_evenly() {
+        let found = values(600, 128, 1, |shown| sum(shown, |_| 0.3));
+        assert_close(&found, |_| 0.3, 1e-9);
+    }
+
+    #[test]
+    fn no_rows_and_extreme_scores_are_finite() {
+        assert!(solve(&[], 1.0).is_empty());
+        let huge = values(10, 300, 0, |shown| if shown[1] { 1e300 } else { -1e300 });
+        assert!(huge.iter().all(|value| value.is_finite()), "{huge:?}");
+    }
+}

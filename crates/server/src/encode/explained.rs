@@ -1,0 +1,119 @@
+//! An explained decision as a message.
+
+use unmask_core::{LabelMap, ModelSpec, Reading, Scale, Target};
+use unmask_explainer::image::Frame;
+use unmask_explainer::methods::Figures;
+use unmask_explainer::segment::Ranked;
+use unmask_protocol::v1;
+
+use super::{bill, map, prediction, rect, resolved, transform, version};
+use crate::decode::ExplainJob;
+use crate::run::{Adversarial, Explained};
+
+/// An explained decision.
+pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained) -> v1::ExplainResponse {
+    let region = |(ranked, rank)| region(rank, ranked, &answer.segments, &answer.frame);
+    v1::ExplainResponse {
+        request_id,
+        prediction: Some(prediction(&answer.spec, &answer.logits)),
+        fill_prediction: Some(prediction(&answer.spec, &answer.fill_logits)),
+        target: Some(target(&answer)),
+        map: Some(map(&answer.map)),
+        transform: Some(transform(&answer.frame)),
+        regions: answer.regions.iter().zip(1..).map(region).collect(),
+        picture_map: answer.pictures.picture_map.as_ref().map(map),
+        cost: Some(bill::cost(&answer.bill)),
+        resolved: Some(resolved::resolved(job)),
+        model: Some(version(&answer.spec)),
+        timings: Some(bill::timings(&answer.bill)),
+        reading: reading(answer.reading).into(),
+        figures: Some(figures(answer.figures)),
+        adversarial: answer.adversarial.as_ref().map(|sample| adversarial(sample, &answer.spec)),
+        labels: job.outputs.labels.then(|| labels(&answer.segments)),
+        heat_map_png: answer.pictures.heat_map,
+        overlay_png: answer.pictures.overlay,
+        fill_png: answer.pictures.fill,
+        warnings: answer.warnings,
+    }
+}
+
+fn target(answer: &Explained) -> v1::ExplainedTarget {
+    let target = &answer.decision.target;
+    let labels = |classes: &[usize]| {
+        classes.iter().map(|class| answer.spec.output.labels[*class].clone()).collect::<Vec<_>>()
+    };
+    let scale = match target.scale() {
+        Scale::LogOdds => v1::Scale::LogOdds,
+        Scale::Probability => v1::Scale::Probability,
+        Scale::DoubleSoftmax => v1::Scale::DoubleSoftmax,
+    };
+    v1::ExplainedTarget {
+        label: answer.decision.label.clone(),
+        value: answer.image_score,
+        fill_value: answer.fill_score,
+        scale: scale.into(),
+        pro: labels(target.pro()),
+        contra: labels(target.contra()),
+    }
+}
+
+fn reading(reading: Reading) -> v1::Reading {
+    match reading {
+        Reading::Evidence => v1::Reading::Evidence,
+        Reading::Importance => v1::Reading::Importance,
+    }
+}
+
+fn figures(Figures { intercept, r2, total, variance }: Figures) -> v1::Figures {
+    v1::Figures { intercept, r2, total, variance }
+}
+
+fn adversarial(sample: &Adversarial, spec: &ModelSpec) -> v1::AdversarialSample {
+    let Adversarial { found, change: (largest_change, mean_change) } = sample;
+    let (sample, margin) = (&found.sample, Target::manipulated(spec.output.real, spec.classes()));
+    v1::AdversarialSample {
+        flipped: sample.flipped,
+        steps: sample.steps as u32,
+        passes: sample.passes,
+        margin_before: margin.value(&sample.before),
+        margin_after: margin.value(&sample.after),
+        largest_change: *largest_change,
+        mean_change: *mean_change,
+    }
+}
+
+fn region(rank: u32, ranked: &Ranked, segments: &LabelMap, frame: &Frame) -> v1::Region {
+    let (left, top, right, bottom) = ranked.bounds;
+    v1::Region {
+        rank,
+        r#box: Some(rect(frame.rect_to_displayed(left as u32, top as u32, right as u32, bottom as u32))),
+        mean: ranked.mean,
+        evidence_share: ranked.evidence_share,
+        area_share: ranked.area_share,
+        label: segments.name(ranked.label),
+    }
+}
+
+/// The regions under the numbers by which the ranked ones are known.
+fn labels(segments: &LabelMap) -> v1::LabelSegmentation {
+    // A caller's numbers are 16 bits wide, and no segmentation of ours has more regions than that.
+    let number = |label: &u32| segments.name(*label as usize) as u16;
+    v1::LabelSegmentation {
+        height: segments.height() as u32,
+        width: segments.width() as u32,
+        values: segments.labels().iter().flat_map(|label| number(label).to_le_bytes()).collect(),
+        sha256: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_little_endian_and_keep_the_callers_numbers() {
+        let message = labels(&LabelMap::new(2, 2, &[7, 300, 300, 65535]).unwrap());
+        assert_eq!((message.height, message.width), (2, 2));
+        assert_eq!(message.values, [7, 0, 44, 1, 44, 1, 255, 255]);
+    }
+}

@@ -1,0 +1,93 @@
+//! The catalogue as Markdown. `cargo xtask docs` writes it, and a test compares what is committed.
+
+use std::fmt::Write as _;
+
+use unmask_core::{Kind, Param, Value};
+use unmask_explainer::catalogue::Descriptor;
+use unmask_explainer::fill::FILLS;
+use unmask_explainer::methods::METHODS;
+use unmask_explainer::segment::SEGMENTATIONS;
+
+/// The tables of the README lie between these lines.
+pub const BEGIN: &str = "<!-- catalogue: begin -->";
+/// See [`BEGIN`].
+pub const END: &str = "<!-- catalogue: end -->";
+
+const LISTS: [(&str, &[Descriptor]); 3] =
+    [("Methods", METHODS), ("Fills", FILLS), ("Segmentations", SEGMENTATIONS)];
+
+/// A README with today's tables.
+///
+/// # Panics
+/// When the README has lost its marks.
+pub fn readme(text: &str) -> String {
+    let (head, rest) = text.split_once(BEGIN).expect("the README marks where the catalogue begins");
+    let (_, tail) = rest.split_once(END).expect("the README marks where the catalogue ends");
+    format!("{head}{BEGIN}\n{}{END}{tail}", tables())
+}
+
+fn tables() -> String {
+    let mut text = String::new();
+    for (title, list) in LISTS {
+        let passes = list.iter().any(|d| d.passes != "0");
+        let (head, line) = if passes { (" passes |", "---|") } else { ("", "") };
+        let title = title.to_lowercase();
+        let _ = writeln!(text, "| {title} | |{head} source |\n|---|---|{line}---|");
+        for d in list {
+            let passes = if passes { format!(" {} |", d.passes) } else { String::new() };
+            let _ = writeln!(text, "| `{}` | {} |{passes} {} |", d.name, d.summary, d.citation);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Every parameter of everything.
+pub fn page() -> String {
+    let mut text = String::from(
+        "# Methods, fills and segmentations\n\nWritten by `cargo xtask docs` from the catalogue that `unmask methods` prints.\n\
+         \"paper\" is the value under the preset `paper@1`, which follows the code of arXiv 2502.03957; where it is empty, it is\n\
+         the default.\n",
+    );
+    for (title, list) in LISTS {
+        let _ = write!(text, "\n## {title}\n");
+        for d in list {
+            let _ = write!(text, "\n### {}\n\n{}", d.name, d.summary);
+            if !d.citation.is_empty() {
+                let _ = write!(text, " {}.", d.citation);
+            }
+            if d.passes != "0" {
+                let _ = write!(text, " Forward passes: {}.", d.passes);
+            }
+            text.push('\n');
+            if !d.params.is_empty() {
+                text += "\n| parameter | default | paper | allowed | what | default from |\n|---|---|---|---|---|---|\n";
+                d.params.iter().for_each(|p| row(&mut text, p));
+            }
+        }
+    }
+    text
+}
+
+fn row(text: &mut String, p: &Param) {
+    let (default, allowed) = match p.kind {
+        Kind::Integer { default, min, max } => (default.to_string(), format!("{min} to {max}")),
+        Kind::Real { default, min, max } => (default.to_string(), format!("{min} to {max}")),
+        Kind::Flag(default) => (default.to_string(), "true, false".to_owned()),
+        Kind::Choice(words) => (words[0].to_owned(), words.join(", ")),
+        Kind::Picture => ("required".to_owned(), "a picture file".to_owned()),
+        Kind::Numbers(allowed) => ("required".to_owned(), allowed.to_owned()),
+    };
+    let paper = match p.paper {
+        None => String::new(),
+        Some(Value::Integer(value)) => value.to_string(),
+        Some(Value::Real(value)) => value.to_string(),
+        Some(Value::Flag(value)) => value.to_string(),
+    };
+    let unit = if p.unit.is_empty() { String::new() } else { format!(" {}", p.unit) };
+    let _ = writeln!(
+        text,
+        "| `{}` | {default} | {paper} | {allowed}{unit} | {} | {} |",
+        p.name, p.help, p.source
+    );
+}
