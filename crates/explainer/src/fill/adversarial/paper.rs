@@ -160,9 +160,10 @@ mod tests {
 
     #[test]
     fn a_picture_that_is_called_real_is_returned_after_one_pass() {
-        let sample = Paper::default().run(&image(), 0, &linear(-0.5), None).unwrap();
+        let image = image();
+        let sample = Paper::default().run(&image, 0, &linear(-0.5), None).unwrap();
         assert_eq!((sample.passes, sample.steps, sample.flipped), (1, 0, false));
-        assert!(Arc::ptr_eq(&sample.tensor, &sample.tensor) && changes(&sample).iter().all(|c| *c == 0.0));
+        assert!(Arc::ptr_eq(&sample.tensor, &image));
     }
 
     #[test]
