@@ -87,7 +87,7 @@ pub(super) fn fill(
 
 fn search_within(message: &v1::AdversarialFill, wrong: &mut Vec<Violation>) -> Search {
     let (clean, path) = (Preset::Clean, "fill.adversarial");
-    Search::Bounded(Bounded {
+    let search = Bounded {
         max_passes: bounded::MAX_PASSES.integer(message.max_passes.map(u64::from), clean, path, wrong),
         bound: bounded::BOUND.real(message.bound, clean, path, wrong),
         margin: bounded::MARGIN.real(message.margin, clean, path, wrong),
@@ -96,7 +96,16 @@ fn search_within(message: &v1::AdversarialFill, wrong: &mut Vec<Violation>) -> S
         sigma: bounded::SIGMA.real(message.sigma, clean, path, wrong),
         step: bounded::STEP.real(message.step, clean, path, wrong),
         momentum: bounded::MOMENTUM.real(message.momentum, clean, path, wrong),
-    })
+    };
+    let least = Bounded::least(search.pairs);
+    if search.max_passes < least {
+        let message = format!(
+            "got {}, a step of {} pairs takes {least}; allow more passes or ask for fewer pairs",
+            search.max_passes, search.pairs
+        );
+        wrong.push(Violation::new("fill.adversarial.max_passes", message));
+    }
+    Search::Bounded(search)
 }
 
 fn search_as_paper(message: &v1::AdversarialPaperFill, wrong: &mut Vec<Violation>) -> Search {

@@ -103,7 +103,7 @@ pub(crate) fn explain(
     };
     let needs_segments = method.needs_segments() || fill.as_ref().is_some_and(FillChoice::needs_segments);
     let cut = match request.segmentation {
-        None => Some(segmentation::default(needs_segments)),
+        None => Some(segmentation::default(&method, preset, needs_segments)),
         Some(message) => segmentation::segmentation(message, needs_segments, subject.as_ref(), spec, wrong),
     };
     let max_passes = budget(request.budget, &method, fill.as_ref(), wrong);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use unmask_core::{InputSpec, LabelMap, ModelSpec, Param, Preset, Violation};
 use unmask_explainer::image::Rect;
+use unmask_explainer::methods::Method;
 use unmask_explainer::segment::{
     COLS, MOST_SEGMENTS, Quickshift, ROWS, Segmentation, Slic, quickshift, slic,
 };
@@ -28,10 +29,17 @@ pub(crate) struct Sent {
     pub(crate) sha256: String,
 }
 
-/// What stands where the caller names no segmentation.
-pub(super) fn default(needed: bool) -> Cut {
-    let segmentation =
-        if needed { Segmentation::Slic(Slic::default()) } else { grid(None, None, &mut Vec::new()) };
+/// What stands where the caller names no segmentation; `needed` says whether method or fill work on segments. The paper's code
+/// cuts the colours for LIME and the normalised values for scoring the maps of all others.
+pub(super) fn default(method: &Method, preset: Preset, needed: bool) -> Cut {
+    let segmentation = match preset {
+        Preset::Paper => {
+            let normalised = !matches!(method, Method::Lime(_));
+            Segmentation::Slic(Slic { normalised, ..Slic::default() })
+        }
+        Preset::Clean if needed => Segmentation::Slic(Slic::default()),
+        Preset::Clean => grid(None, None, &mut Vec::new()),
+    };
     Cut { segmentation, sent: None }
 }
 
@@ -176,6 +184,7 @@ fn nearest(values: &[u8], width: u32, crop: Rect, frame: (u32, u32)) -> Vec<u32>
 #[cfg(test)]
 mod tests {
     use unmask_explainer::image::Header;
+    use unmask_explainer::methods::{Lime, Rise};
 
     use super::*;
 
@@ -273,8 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn segments_are_cut_by_colour_only_where_they_are_needed() {
-        assert_eq!(default(true).segmentation, Segmentation::Slic(Slic::default()));
-        assert_eq!(default(false).segmentation, Segmentation::Grid(8, 8));
+    fn segments_are_cut_by_colour_where_they_are_needed_and_as_the_paper_does_under_its_preset() {
+        let (rise, lime) = (Method::Rise(Rise::default()), Method::Lime(Lime::default()));
+        let cut = |method, preset, needed| default(method, preset, needed).segmentation;
+        let slic = |normalised| Segmentation::Slic(Slic { normalised, ..Slic::default() });
+        assert_eq!(cut(&lime, Preset::Clean, true), slic(false));
+        assert_eq!(cut(&rise, Preset::Clean, false), Segmentation::Grid(8, 8));
+        assert_eq!(cut(&lime, Preset::Paper, true), slic(false));
+        assert_eq!(cut(&rise, Preset::Paper, false), slic(true));
     }
 }

@@ -157,6 +157,11 @@ impl Bounded {
         self.max_passes
     }
 
+    /// Fewest passes with which a search of so many pairs takes a step: a score, the probes, and the score after it.
+    pub fn least(pairs: usize) -> u64 {
+        2 * pairs as u64 + 2
+    }
+
     /// Searches from `image`.
     ///
     /// # Errors
@@ -339,6 +344,14 @@ mod tests {
         let sample = Bounded { max_passes: 500, ..small() }.run(&image(), 0, &stubborn).unwrap();
         assert!(!sample.flipped && sample.passes <= 500);
         assert_eq!(sample.tensor, image());
+    }
+
+    #[test]
+    fn the_fewest_passes_are_those_of_one_step() {
+        let steps =
+            |max_passes| Bounded { max_passes, ..small() }.run(&image(), 0, &linear(50.0)).unwrap().steps;
+        let least = Bounded::least(small().pairs);
+        assert_eq!((steps(least), steps(least - 1)), (1, 0));
     }
 
     #[test]
