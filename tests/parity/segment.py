@@ -19,7 +19,7 @@ from common import GOLDEN, write
 PLACE = GOLDEN / "segment"
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 PLAIN = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
-STREAM = 1 << 61
+STREAM = 1 << 63
 
 
 def shrunk(image, height, width):

@@ -13,7 +13,7 @@ pub(crate) struct Arm {
 }
 
 /// Fills, in the order of the tables.
-pub(crate) const FILLS: [&str; 4] = ["classic", "adversarial_paper", "adversarial", "original"];
+pub(crate) const FILLS: [&str; 5] = ["classic", "grey", "adversarial_paper", "adversarial", "original"];
 /// Methods, in the order of the tables.
 pub(crate) const METHODS: [&str; 7] = [
     "lime (paper)",
@@ -96,6 +96,9 @@ pub(crate) fn arms(share: f64) -> Vec<Arm> {
             arms.push(Arm { method: name, fill, message: message.clone(), over });
         }
         if name == "rise" {
+            let grey = fill::Kind::Constant(v1::ConstantFill::default());
+            let over = Some(v1::Fill { kind: Some(grey) });
+            arms.push(Arm { method: name, fill: "grey", message: message.clone(), over });
             arms.push(Arm { method: name, fill: "original", message, over: None });
         }
     }

@@ -10,6 +10,7 @@ mod items;
 mod report;
 mod row;
 mod run;
+mod settings;
 
 use std::path::PathBuf;
 
@@ -50,6 +51,9 @@ struct Args {
     /// Search for an adversarial sample only, on all fakes that the detector calls fake
     #[arg(long)]
     flips: bool,
+    /// Compare settings of the bounded search only
+    #[arg(long, conflicts_with = "flips")]
+    settings: bool,
     /// Write the report from the rows that are there
     #[arg(long)]
     report_only: bool,
@@ -72,6 +76,8 @@ async fn main() -> anyhow::Result<()> {
             println!("{} of {}: {}", number + 1, chosen.len(), item.id);
             if args.flips {
                 study.flip(item).await?;
+            } else if args.settings {
+                study.judge(item).await?;
             } else {
                 study.picture(item, &arms).await?;
             }

@@ -7,6 +7,7 @@ use crate::CALLED_REAL;
 use crate::arms::{ALONE, FILLS, METHODS};
 use crate::items::FAMILIES;
 use crate::row::{Row, Search};
+use crate::settings::{self, SETTING};
 
 const CONTROLS: [&str; 3] = ["centred Gaussian", "uniform", "random"];
 
@@ -16,12 +17,14 @@ pub(crate) fn report(rows: &[Row]) -> String {
         "# Which method over which fill finds what was manipulated\n\n\
          Written by `cargo xtask study` from the rows that it keeps in `target/study/rows.jsonl`.\n\n",
     );
-    let studied: Vec<&Row> = rows.iter().filter(|r| r.method != ALONE && r.method != CALLED_REAL).collect();
+    let apart = [ALONE, CALLED_REAL, SETTING];
+    let studied: Vec<&Row> = rows.iter().filter(|r| !apart.contains(&r.method.as_str())).collect();
+    let judged: Vec<&Row> = rows.iter().filter(|r| r.method == SETTING).collect();
     let alone: Vec<&Row> = rows.iter().filter(|r| r.method == ALONE).collect();
     let over: Vec<&Row> = rows.iter().filter(|r| r.method == CALLED_REAL).collect();
     let items = |rows: &[&Row]| rows.iter().map(|r| r.item.clone()).collect::<BTreeSet<_>>();
     let flipped_all = items(&alone).difference(&items(&studied)).next().is_some();
-    commands(&mut text, &studied, flipped_all);
+    commands(&mut text, &studied, flipped_all, &judged);
     if !studied.is_empty() {
         about(&mut text, &studied, &over);
         text += "\n## All families\n\n";
@@ -44,21 +47,29 @@ pub(crate) fn report(rows: &[Row]) -> String {
         );
         flips(&mut text, &alone.into_iter().filter(|r| r.fill == "adversarial").collect::<Vec<_>>());
     }
+    if !judged.is_empty() {
+        text += "\n## Settings of the bounded search\n\nEach differs from the defaults in one thing. ";
+        settings::table(&mut text, &judged);
+    }
     text
 }
 
 /// What remakes the rows.
-fn commands(text: &mut String, studied: &[&Row], flips: bool) {
+fn commands(text: &mut String, studied: &[&Row], flips: bool, judged: &[&Row]) {
     *text += "```sh\npython models/training/evalset.py --faces DIR --out EVALSET   # see models/training/README.md\n";
-    let most = FAMILIES.iter().map(|family| fakes(studied, family).len()).max().unwrap_or(0);
+    let most = |rows: &[&Row]| FAMILIES.iter().map(|family| fakes(rows, family).len()).max().unwrap_or(0);
     // LIME's number says which share of the paper's 2000 it is.
     let lime = studied.iter().filter(|r| r.method == METHODS[0]).map(|r| r.announced);
     for announced in lime.collect::<BTreeSet<_>>() {
         let share = announced as f64 / 2000.0;
-        let _ = writeln!(text, "cargo xtask study --evalset EVALSET --fakes {most} --share {share}");
+        let _ =
+            writeln!(text, "cargo xtask study --evalset EVALSET --fakes {} --share {share}", most(studied));
     }
     if flips {
         *text += "cargo xtask study --evalset EVALSET --flips\n";
+    }
+    if !judged.is_empty() {
+        let _ = writeln!(text, "cargo xtask study --evalset EVALSET --fakes {} --settings", most(judged));
     }
     *text += "```\n\n";
 }
@@ -90,7 +101,7 @@ fn about(text: &mut String, rows: &[&Row], over: &[&Row]) {
          what else the machine did. Searches have a table of their own.\n\n\
          \"classic\" is a method's own fill: the mean colour of the segment for LIME and Kernel SHAP, a box blur for \
          Partition SHAP, 0 in the model's units for SOBOL and RISE, the mean colour of the picture for occlusion. \
-         \"original\" is the untouched picture, which nobody has outside of such a set. A method marked \"paper\" runs under \
+         \"grey\" is 127.5 of 255. \"original\" is the untouched picture, which nobody has outside of such a set. A method marked \"paper\" runs under \
          that preset. The controls have seen neither picture nor detector: where a centred Gaussian does well, the masks \
          lie in the middle.",
         models.into_iter().collect::<Vec<_>>().join(", "),
@@ -157,7 +168,8 @@ fn flips(text: &mut String, rows: &[&Row]) {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The middle of some values.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     Some((values[last / 2] + values[values.len() / 2]) / 2.0)

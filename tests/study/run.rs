@@ -11,6 +11,7 @@ use unmask_tests::{explain, image_fill, values};
 use crate::arms::{Arm, searches};
 use crate::items::Item;
 use crate::row::{Row, Rows, Search};
+use crate::settings::settings;
 
 const SEED: u64 = 1;
 /// Side of the pictures and of the detector's frame.
@@ -48,6 +49,14 @@ impl Study<'_> {
     pub(crate) async fn flip(&mut self, item: &Item) -> anyhow::Result<()> {
         for arm in searches().iter().filter(|arm| arm.fill == "adversarial") {
             self.run(item, arm).await?;
+        }
+        Ok(())
+    }
+
+    /// Every setting of the bounded search.
+    pub(crate) async fn judge(&mut self, item: &Item) -> anyhow::Result<()> {
+        for arm in settings() {
+            self.run(item, &arm).await?;
         }
         Ok(())
     }

@@ -53,6 +53,17 @@ pub enum Ended {
     Budget,
 }
 
+impl std::fmt::Display for Ended {
+    /// What came, as it stands in a sentence.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::All | Self::Stopped => "last round",
+            Self::Deadline => "deadline",
+            Self::Budget => "end of the budget",
+        })
+    }
+}
+
 /// Why no scores came.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ForwardError {
@@ -78,7 +89,7 @@ pub enum ForwardError {
         reason: String,
     },
     /// A necessary round was not run.
-    #[error("the run ended ({0:?}) before a necessary round was answered")]
+    #[error("the {0} came before there was anything to answer")]
     Unanswered(Ended),
     /// A method asked for something that no worker can compose.
     #[error("malformed round: {0}")]

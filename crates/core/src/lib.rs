@@ -29,7 +29,7 @@ pub use map::{Map, Reading};
 pub use noise::{Basis, Noise};
 pub use param::{Kind, PAPER, Param, Preset, Value, Violation};
 pub use perturbation::Perturbation;
-pub use rng::{Draws, philox4x32};
+pub use rng::{Draws, Stream, philox4x32};
 pub use round::{ROUND, Round};
 pub use scores::{Scores, highest, log_sum_exp, softmax};
 pub use spec::{Activation, Colour, Group, InputSpec, Layout, ModelSpec, OutputSpec, PictureKind, Resize};

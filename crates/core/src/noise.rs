@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Draws, Tensor, cubic};
+use crate::{Draws, Stream, Tensor, cubic};
 
 /// Where noise may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Basis {
         index: u64,
         (channels, height, width): (usize, usize, usize),
     ) -> Vec<f32> {
-        let mut draws = Draws::new(seed, index);
+        let mut draws = Draws::of(Stream::Search, seed, index);
         (0..self.len(channels, height, width)).map(|_| draws.normal()).collect()
     }
 

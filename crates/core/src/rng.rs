@@ -21,6 +21,34 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
+/// Who draws: under one seed, nobody's draws are another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// A method: its masks, rows or sets.
+    Method,
+    /// The scrambling of quasi-random points.
+    Scramble,
+    /// The directions of a search.
+    Search,
+    /// A fill.
+    Fill,
+    /// A segmentation.
+    Segmentation,
+}
+
+impl Stream {
+    /// Where the stream's items begin; none has as many as lie between two beginnings.
+    fn first(self) -> u64 {
+        match self {
+            Self::Method => 0,
+            Self::Scramble => 1 << 60,
+            Self::Search => 1 << 61,
+            Self::Fill => 1 << 62,
+            Self::Segmentation => 1 << 63,
+        }
+    }
+}
+
 /// The endless sequence of draws that belongs to (seed, index), such as those of one mask.
 #[derive(Clone, Debug)]
 pub struct Draws {
@@ -35,6 +63,11 @@ impl Draws {
     /// The draws of item `index` under `seed`.
     pub fn new(seed: u64, index: u64) -> Self {
         Self { key: halves(seed), index: halves(index), block: 0, words: [0; 4], used: 4 }
+    }
+
+    /// The draws of item `index` of a stream under `seed`.
+    pub fn of(stream: Stream, seed: u64, index: u64) -> Self {
+        Self::new(seed, stream.first() + index)
     }
 
     /// 32 random bits.
@@ -118,6 +151,16 @@ mod tests {
         let moment = |power| deviates.iter().map(|d| d.powi(power)).sum::<f64>() / deviates.len() as f64;
         assert!(moment(1).abs() < 0.02 && (moment(2) - 1.0).abs() < 0.03, "{} {}", moment(1), moment(2));
         assert!(moment(3).abs() < 0.1 && (moment(4) - 3.0).abs() < 0.2, "{} {}", moment(3), moment(4));
+    }
+
+    #[test]
+    fn nobodys_draws_are_anothers() {
+        let first = |stream| Draws::of(stream, 7, 3).word();
+        let streams =
+            [Stream::Method, Stream::Scramble, Stream::Search, Stream::Fill, Stream::Segmentation].map(first);
+        for (i, word) in streams.iter().enumerate() {
+            assert!(!streams[..i].contains(word), "{i}");
+        }
     }
 
     #[test]

@@ -152,6 +152,12 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_that_left_nothing_says_so() {
+        let status = RequestError::from(ForwardError::Unanswered(Ended::Deadline)).status("");
+        assert_eq!(status.message(), "the deadline came before there was anything to answer");
+    }
+
+    #[test]
     fn all_wrong_fields_are_in_one_answer() {
         let violations = vec![Violation::new("image", "is empty"), Violation::new("seed", "got x")];
         let status = RequestError::Invalid(violations).status("");

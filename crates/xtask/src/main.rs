@@ -34,7 +34,7 @@ enum Task {
     },
     /// Measure methods and fills on the evaluation set, and write docs/study.md; goes on where it was stopped
     Study {
-        /// Options of the study, such as --evalset DIR, --fakes 16, --share 0.5, --flips or --report-only
+        /// Options of the study, such as --evalset DIR, --fakes 16, --share 0.5, --flips, --settings or --report-only
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },

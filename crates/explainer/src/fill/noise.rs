@@ -1,9 +1,6 @@
 //! Gaussian noise that has the moments of the picture.
 
-use unmask_core::{Draws, InputSpec, Tensor};
-
-/// Keeps the draws of a fill apart from those of methods, which count from 0.
-const STREAM: u64 = 1 << 62;
+use unmask_core::{Draws, InputSpec, Stream, Tensor};
 
 /// Independent deviates with the mean and `strength` times the standard deviation of each channel, within the range of
 /// pixels; a function of the seed.
@@ -16,7 +13,7 @@ pub(super) fn noise(image: &Tensor, input: &InputSpec, strength: f64, seed: u64)
         let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count;
         let deviation = strength * variance.sqrt();
         let (a, b) = (input.units(c % 3, 0.0), input.units(c % 3, 255.0));
-        let mut draws = Draws::new(seed, STREAM + c as u64);
+        let mut draws = Draws::of(Stream::Fill, seed, c as u64);
         data.extend(
             values
                 .iter()

@@ -13,8 +13,6 @@ use crate::catalogue::Descriptor;
 pub use bounded::Bounded;
 pub use paper::Paper;
 
-/// Keeps the draws of a search apart from those of methods, which count from 0.
-const STREAM: u64 = 1 << 61;
 /// Most pairs of a step: a step's probes are one round.
 const MOST_PAIRS: u64 = 64;
 
@@ -127,7 +125,7 @@ impl Directions<'_> {
         let probe = |i: u64, sign: f32| {
             Perturbation::Noise(Noise {
                 seed: self.seed,
-                index: STREAM + self.first + i,
+                index: self.first + i,
                 basis: self.basis,
                 scale: self.scale.map(|scale| sign * scale),
                 region: self.region.cloned(),
@@ -142,7 +140,7 @@ impl Directions<'_> {
         let mut sum = vec![0.0f64; self.basis.len(shape.0, shape.1, shape.2)];
         for (i, pair) in (0..).zip(scores.chunks_exact(2)) {
             let rise = pair[0] - pair[1];
-            let deviates = self.basis.deviates(self.seed, STREAM + self.first + i, shape);
+            let deviates = self.basis.deviates(self.seed, self.first + i, shape);
             sum.iter_mut().zip(deviates).for_each(|(sum, deviate)| *sum += rise * f64::from(deviate));
         }
         sum.iter().map(|v| *v as f32).collect()

@@ -3,13 +3,11 @@
 //! Direction numbers: Joe and Kuo, "Constructing Sobol sequences with better two-dimensional projections", SIAM J. Sci. Comput.
 //! 2008, DOI 10.1137/070709359, set new-joe-kuo-6.21201, as scipy has it; `tests/parity/sobol.py` writes the file, which carries their licence.
 
-use unmask_core::Draws;
+use unmask_core::{Draws, Stream};
 
 /// For each dimension from the second on: its primitive polynomial with all coefficients, then its first direction numbers.
 const DIRECTIONS: &str = include_str!("directions.txt");
 const BITS: usize = 32;
-/// Keeps the draws of the scrambling apart from others.
-const STREAM: u64 = 1 << 60;
 
 /// Points of the sequence in some dimensions.
 pub struct Points {
@@ -24,7 +22,8 @@ impl Points {
     pub fn new(dimensions: usize, seed: Option<u64>) -> Self {
         let first = std::array::from_fn(|bit| 1 << (BITS - 1 - bit));
         let others = DIRECTIONS.lines().filter(|line| !line.starts_with('#')).map(directions);
-        let scramble = |seed| (0..dimensions as u64).map(|d| Draws::new(seed, STREAM + d).word()).collect();
+        let scramble =
+            |seed| (0..dimensions as u64).map(|d| Draws::of(Stream::Scramble, seed, d).word()).collect();
         Self {
             directions: std::iter::once(first).chain(others).take(dimensions).collect(),
             scrambles: seed.map(scramble),

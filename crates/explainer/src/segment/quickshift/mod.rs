@@ -7,7 +7,7 @@
 
 mod forest;
 
-use unmask_core::{Draws, InputSpec, Kind, LabelMap, Param, Preset, Tensor};
+use unmask_core::{Draws, InputSpec, Kind, LabelMap, Param, Preset, Stream, Tensor};
 
 use super::merge::at_most;
 use super::{MOST_SEGMENTS, lab};
@@ -15,8 +15,6 @@ use crate::catalogue::Descriptor;
 use crate::image::to_pixels;
 use forest::{Colours, roots};
 
-/// Keeps these draws apart from those of methods, which count from 0, and from those of fills.
-const STREAM: u64 = 1 << 61;
 /// Standard deviation of the noise on a density, which is 1 or more.
 const NOISE: f64 = 1e-5;
 
@@ -75,7 +73,7 @@ impl Quickshift {
         let weighed =
             |pixel: [u8; 3]| lab::lab(pixel.map(|value| linear[usize::from(value)])).map(|v| v * self.ratio);
         let pixels: Vec<[f64; 3]> = to_pixels(image, input).into_iter().map(weighed).collect();
-        let mut draws = Draws::new(seed, STREAM);
+        let mut draws = Draws::of(Stream::Segmentation, seed, 0);
         let noise: Vec<f64> = pixels.iter().map(|_| f64::from(draws.normal()) * NOISE).collect();
         let colours = Colours { height, width, pixels: &pixels };
         let roots = roots(&colours, &noise, self.kernel_size, self.max_distance);
