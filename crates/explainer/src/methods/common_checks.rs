@@ -114,6 +114,11 @@ impl Forward for Counting<'_> {
     }
 }
 
+/// A model whose deadline comes after some rounds.
+pub(super) fn until_deadline(inner: &dyn Forward, rounds: usize) -> impl Forward {
+    Counting { after: rounds, ended: Ok(Ended::Deadline), ..counting(inner) }
+}
+
 fn counting(inner: &dyn Forward) -> Counting<'_> {
     Counting { inner, asked: Cell::new(0), after: usize::MAX, ended: Ok(Ended::All) }
 }

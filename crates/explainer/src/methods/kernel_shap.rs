@@ -11,7 +11,7 @@
 //! k(z) = (d - 1) / (C(d, |z|) |z| (d - |z|))
 //! ```
 //!
-//! in nats of log-odds; v(0) and v(1) are known and cost no pass. A pixel `[H, W]` has its segment's value. Sets come in
+//! in the unit of the score; v(0) and v(1) are known and cost no pass. A pixel `[H, W]` has its segment's value. Sets come in
 //! pairs with their complements, sizes from the outside in: all sets of one segment and of all but one, then of two, as
 //! long as a size's fair part of `samples` covers it, as shap's `KernelExplainer` does; the rest is drawn at random in
 //! proportion to the kernel and weighted by what those sizes have of it. Where all `2^d - 2` sets fit, the values are
@@ -25,9 +25,8 @@
 //! system treats all alike; sets of the middle size are paired too; no segment is dropped by a lasso.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use unmask_core::{Ended, ForwardError, Kind, Param, Perturbation, Preset, ROUND, Reading, Round};
+use unmask_core::{Ended, ForwardError, Kind, Param, Preset, ROUND, Reading};
 
 use super::linear::{self, Row, Sums, line};
 use super::{Context, Explanation, Figures, paint};
@@ -73,16 +72,8 @@ impl KernelShap {
 
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let sets = Sets::new(context.segments.count(), self.samples as usize, context.seed);
-        let mut rounds = (0..sets.len()).step_by(ROUND).map(|first| Round {
-            image: Arc::clone(context.image),
-            fill: Arc::clone(context.fill),
-            items: (first..sets.len().min(first + ROUND))
-                .map(|index| Perturbation::Segments {
-                    labels: Arc::clone(context.segments),
-                    shown: sets.shown(index),
-                })
-                .collect(),
-        });
+        let set = |index| context.segments_shown(sets.shown(index as usize));
+        let mut rounds = context.rounds(sets.len() as u64, set);
         let total = context.image_score - context.fill_score;
         let mut fold = Fold::new(context.segments.count(), total);
         // A single segment has no set of its own and gets everything.

@@ -13,7 +13,7 @@
 //!   = (Zc^T W Zc + ridge I)^-1 Zc^T W yc,   Zc = Z - zbar,   yc = y - ybar,   a = ybar - zbar . b
 //! ```
 //!
-//! in nats of log-odds: by how much a segment that shows raises the score. A pixel `[H, W]` has its segment's weight. The
+//! in the unit of the score: by how much a segment that shows raises it. A pixel `[H, W]` has its segment's weight. The
 //! penalty is not scaled by N, so that it shrinks a weight by about `ridge / (ridge + sum(w) / 4)`: 0.4 % with the
 //! defaults. Cost: N passes.
 //!
@@ -22,9 +22,8 @@
 //! first regression, which selects features and keeps all of them, is left out.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use unmask_core::{Draws, ForwardError, Kind, Param, Perturbation, Preset, ROUND, Reading, Round};
+use unmask_core::{Draws, ForwardError, Kind, Param, Preset, ROUND, Reading};
 
 use super::linear::{self, Row, Sums, line};
 use super::{Context, Explanation, Figures, paint};
@@ -88,16 +87,8 @@ impl Lime {
 
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let segments = context.segments.count();
-        let mut rounds = (0..self.samples).step_by(ROUND).map(|first| Round {
-            image: Arc::clone(context.image),
-            fill: Arc::clone(context.fill),
-            items: (first..self.samples.min(first + ROUND as u64))
-                .map(|index| Perturbation::Segments {
-                    labels: Arc::clone(context.segments),
-                    shown: shown(context.seed, index, segments),
-                })
-                .collect(),
-        });
+        let set = |index| context.segments_shown(shown(context.seed, index, segments));
+        let mut rounds = context.rounds(self.samples, set);
         let mut sums = Sums::new(segments);
         let ended = context.forward.run(&mut rounds, &mut |round, scores| {
             let rows = (round as u64 * ROUND as u64..).zip(scores.rows()).map(|(index, row)| {

@@ -38,7 +38,9 @@ mod common_checks;
 
 use std::sync::Arc;
 
-use unmask_core::{Ended, Forward, ForwardError, LabelMap, Map, Reading, Scale, Target, Tensor};
+use unmask_core::{
+    Ended, Forward, ForwardError, LabelMap, Map, Perturbation, ROUND, Reading, Round, Scale, Target, Tensor,
+};
 
 use crate::catalogue::Descriptor;
 pub use kernel_shap::KernelShap;
@@ -93,6 +95,25 @@ pub struct Context<'a> {
     pub fill_score: f64,
     /// The model.
     pub forward: &'a dyn Forward,
+}
+
+impl Context<'_> {
+    /// Questions about this image and this fill, answered together.
+    fn round(&self, items: Vec<Perturbation>) -> Round {
+        Round { image: Arc::clone(self.image), fill: Arc::clone(self.fill), items }
+    }
+
+    /// Questions 0 to `count` in rounds of [`ROUND`], each made when it is asked for.
+    fn rounds(&self, count: u64, question: impl Fn(u64) -> Perturbation) -> impl Iterator<Item = Round> {
+        (0..count)
+            .step_by(ROUND)
+            .map(move |first| self.round((first..count.min(first + ROUND as u64)).map(&question).collect()))
+    }
+
+    /// Some segments shown, the others hidden.
+    fn segments_shown(&self, shown: Box<[bool]>) -> Perturbation {
+        Perturbation::Segments { labels: Arc::clone(self.segments), shown }
+    }
 }
 
 /// A method's answer.

@@ -5,18 +5,15 @@
 //! A square window of `window` x `window` cells moves over a `grid` x `grid` lattice, one cell at a time. In mode `hide`
 //! the window is replaced by the fill and has the value `f(image) - f(image without it)`; in mode `show` it alone is
 //! shown over the fill and has the value `f(fill with it) - f(fill)`; `both` is the mean of the two. The map `[H, W]` is,
-//! per pixel, the mean value of the windows that cover it, in nats of log-odds. Cost: `(grid - window + 1)^2` passes,
+//! per pixel, the mean value of the windows that cover it, in the unit of the score. Cost: `(grid - window + 1)^2` passes,
 //! twice that for `both`.
 //!
 //! Departures from the paper: the window's step is one cell, the fill is free (the paper's is grey), and `show`, which
 //! says more where hiding one region of many changes little, is ours.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use unmask_core::{
-    Cells, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Round,
-};
+use unmask_core::{Cells, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, Reading};
 
 use super::{Context, Explanation, Figures};
 use crate::catalogue::Descriptor;
@@ -87,13 +84,11 @@ impl Occlusion {
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let (windows, sides) = (self.windows(), self.sides());
         let count = windows * sides.len();
-        let mut rounds = (0..count).step_by(ROUND).map(|first| Round {
-            image: Arc::clone(context.image),
-            fill: Arc::clone(context.fill),
-            items: (first..count.min(first + ROUND))
-                .map(|i| Perturbation::Cells(self.question(i % windows, sides[i / windows], context)))
-                .collect(),
-        });
+        let window = |i| {
+            let i = i as usize;
+            Perturbation::Cells(self.question(i % windows, sides[i / windows], context))
+        };
+        let mut rounds = context.rounds(count as u64, window);
         let mut values = Vec::with_capacity(count);
         let ended = context.forward.run(&mut rounds, &mut |_, scores| {
             for row in scores.rows() {

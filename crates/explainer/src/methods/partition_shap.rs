@@ -24,11 +24,8 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use unmask_core::{
-    Block, Ended, ForwardError, Kind, Map, Param, Perturbation, Preset, Reading, Round, Value,
-};
+use unmask_core::{Block, Ended, ForwardError, Kind, Map, Param, Perturbation, Preset, Reading, Value};
 
 use super::{Context, Explanation, Figures};
 use crate::catalogue::Descriptor;
@@ -113,8 +110,7 @@ impl PartitionShap {
             }
             let items = work.iter().flat_map(|task| task.halves_shown()).collect::<Vec<_>>();
             let count = items.len() as u64;
-            let round = Round { image: Arc::clone(context.image), fill: Arc::clone(context.fill), items };
-            let scores = match context.forward.scores(round) {
+            let scores = match context.forward.scores(context.round(items)) {
                 Ok(scores) => scores,
                 Err(ForwardError::Unanswered(early)) if asked > 0 => {
                     work.into_iter().for_each(|task| walk.credit(&task.node));

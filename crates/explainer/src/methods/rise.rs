@@ -11,7 +11,7 @@
 //! S(x) = sum_i (s_i - s) M_i(x) / sum_i M_i(x)
 //! ```
 //!
-//! in nats of log-odds: how much higher the score is, on average, when pixel x shows. Cost: N passes.
+//! in the unit of the score: how much higher the score is, on average, when pixel x shows. Cost: N passes.
 //!
 //! Departures from the paper: the score is the log-odds of the target instead of its probability, so that a confident
 //! model does not saturate; its mean is taken off and the sum is divided by the shown weight of each pixel instead of
@@ -22,10 +22,9 @@
 //! score times the mean mask is left, so that only differences within the map mean something.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use unmask_core::{
-    Cells, Draws, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Round, Value,
+    Cells, Draws, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Value,
 };
 
 use super::{Context, Explanation, Figures};
@@ -102,13 +101,8 @@ impl Rise {
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let (height, width) = (context.image.height(), context.image.width());
         let mut fold = Fold::new(height, width);
-        let mut rounds = (0..self.masks).step_by(ROUND).map(|first| Round {
-            image: Arc::clone(context.image),
-            fill: Arc::clone(context.fill),
-            items: (first..self.masks.min(first + ROUND as u64))
-                .map(|index| Perturbation::Cells(self.mask(context.seed, index, height, width)))
-                .collect(),
-        });
+        let mask = |index| Perturbation::Cells(self.mask(context.seed, index, height, width));
+        let mut rounds = context.rounds(self.masks, mask);
         let ended = context.forward.run(&mut rounds, &mut |round, scores| {
             for (index, row) in (round as u64 * ROUND as u64..).zip(scores.rows()) {
                 // The score of the untouched image is taken off first: a model that never changes its mind then adds

@@ -23,10 +23,9 @@ mod jansen;
 mod points;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use unmask_core::{
-    Cells, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Round, Value, cubic,
+    Cells, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Value, cubic,
 };
 
 use super::{Context, Explanation, Figures};
@@ -106,14 +105,8 @@ impl Sobol {
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let (height, width) = (context.image.height(), context.image.width());
         let points = Points::new(2 * self.cells(), self.scrambled.then_some(context.seed));
-        let count = self.announced();
-        let mut rounds = (0..count).step_by(ROUND).map(|first| Round {
-            image: Arc::clone(context.image),
-            fill: Arc::clone(context.fill),
-            items: (first..count.min(first + ROUND as u64))
-                .map(|question| Perturbation::Cells(self.mask(&points, question, (height, width))))
-                .collect(),
-        });
+        let mask = |question| Perturbation::Cells(self.mask(&points, question, (height, width)));
+        let mut rounds = context.rounds(self.announced(), mask);
         let mut scores = Vec::new();
         let ended = context.forward.run(&mut rounds, &mut |_, round| {
             // The score of the untouched image is taken off first: a model that never changes its mind then gives exact
@@ -180,34 +173,17 @@ impl Sobol {
 
 #[cfg(test)]
 mod tests {
-    use unmask_core::{Ended, Forward, FromFn, ModelSpec, Scores, Target, Tensor};
+    use std::sync::Arc;
+
+    use unmask_core::{Ended, FromFn, ModelSpec, Target, Tensor};
 
     use super::*;
     use crate::methods::Method;
+    use crate::methods::common_checks::until_deadline;
     use crate::segment::grid;
 
     /// With one cell per pixel the map is the indices themselves.
     const SIDE: usize = 8;
-
-    /// Its deadline comes after some rounds.
-    struct Cut<'a> {
-        inner: &'a dyn Forward,
-        rounds: usize,
-    }
-
-    impl Forward for Cut<'_> {
-        fn spec(&self) -> &ModelSpec {
-            self.inner.spec()
-        }
-
-        fn run(
-            &self,
-            rounds: &mut dyn Iterator<Item = Round>,
-            fold: &mut dyn FnMut(usize, Scores) -> ControlFlow<()>,
-        ) -> Result<Ended, ForwardError> {
-            self.inner.run(&mut rounds.take(self.rounds), fold).map(|_| Ended::Deadline)
-        }
-    }
 
     /// Of a linear model: 64 values from -4 to 3.875.
     fn weight(pixel: usize) -> f32 {
@@ -218,8 +194,7 @@ mod tests {
         let model = FromFn::new(ModelSpec::plain("linear", SIDE, SIDE, &["real", "fake"]), |x| {
             vec![0.0, (0..SIDE * SIDE).map(|i| x[i] * weight(i)).sum()]
         });
-        let forward: &dyn Forward =
-            if let Some(rounds) = rounds { &Cut { inner: &model, rounds } } else { &model };
+        let cut = until_deadline(&model, rounds.unwrap_or(usize::MAX));
         sobol.explain(&Context {
             image: &Arc::new(Tensor::constant(&[1.0; 3], SIDE, SIDE)),
             fill: &Arc::new(Tensor::constant(&[0.0; 3], SIDE, SIDE)),
@@ -228,7 +203,7 @@ mod tests {
             seed,
             image_score: (0..SIDE * SIDE).map(|i| f64::from(weight(i))).sum(),
             fill_score: 0.0,
-            forward,
+            forward: &cut,
         })
     }
 
