@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::time::Duration;
-
 use unmask_protocol::v1::{self, SavingReason, method};
 use unmask_server::Service;
-use unmask_tests::{Root, assert_adds_up, explain, request, rise, timeless};
+use unmask_tests::{Root, assert_adds_up, explain, request, rise, unpaid, until};
 
 fn searched(method: v1::Method, search: v1::AdversarialFill) -> v1::ExplainRequest {
     let fill = Some(v1::Fill { kind: Some(v1::fill::Kind::Adversarial(search)) });
@@ -27,21 +25,6 @@ fn occlusion() -> v1::Method {
 fn saved(answer: &v1::ExplainResponse, reason: SavingReason) -> u64 {
     let cost = answer.cost.as_ref().unwrap();
     cost.saved.iter().filter(|s| s.reason() == reason).map(|s| s.passes).sum()
-}
-
-/// Everything of an answer that must not depend on who paid.
-fn unpaid(answer: v1::ExplainResponse) -> v1::ExplainResponse {
-    v1::ExplainResponse { cost: None, ..timeless(answer) }
-}
-
-/// Waits for something that must come; the bound only keeps a broken test from hanging.
-async fn until(what: impl Fn() -> bool) {
-    let seen = async {
-        while !what() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("it happens");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use tonic::Request;
 use unmask_protocol::v1::explanation_service_server::ExplanationService as _;
 use unmask_protocol::v1::{self, fill, method};
 use unmask_server::Service;
-use unmask_tests::{Root, explain, model, png, timeless, values};
+use unmask_tests::{Root, assert_adds_up, explain, model, png, unpaid, until, values};
 
 const SIDE: u32 = 32;
 
@@ -74,18 +74,6 @@ fn request(name: &str, method: &v1::Method, fill: &v1::Fill) -> v1::ExplainReque
     }
 }
 
-/// Everything but time and cost: a search that is kept is not paid for again.
-fn content(answer: v1::ExplainResponse) -> v1::ExplainResponse {
-    v1::ExplainResponse { cost: None, ..timeless(answer) }
-}
-
-fn assert_adds_up(answer: &v1::ExplainResponse, what: &str) {
-    let cost = answer.cost.clone().unwrap();
-    let saved: u64 = cost.saved.iter().map(|s| s.passes).sum();
-    assert_eq!(cost.announced, cost.run + saved, "{what}: {cost:?}");
-    assert!(cost.asked >= cost.run, "{what}: {cost:?}");
-}
-
 #[test]
 fn the_lists_name_every_method_and_fill() {
     let name = |kind: &method::Kind| match kind {
@@ -115,42 +103,21 @@ async fn every_method_over_every_fill_gives_the_same_bytes_for_every_batch_and_w
             let mut first = None;
             for service in &pools {
                 let answer = explain(service, request("planted-linear", &method, &fill)).await.unwrap();
-                assert_adds_up(&answer, &what);
+                assert_adds_up(answer.cost.as_ref().unwrap());
                 assert!(values(answer.map.as_ref().unwrap()).iter().all(|v| v.is_finite()), "{what}");
                 assert!(answer.fill_png.starts_with(b"\x89PNG"), "{what}");
-                let answer = content(answer);
+                let answer = unpaid(answer);
                 let expected = first.get_or_insert_with(|| answer.clone());
                 assert!(answer == *expected, "{what}");
             }
             let flat = explain(&pools[1], request("planted-constant", &method, &fill)).await.unwrap();
-            assert_adds_up(&flat, &what);
+            assert_adds_up(flat.cost.as_ref().unwrap());
             let map = values(flat.map.as_ref().unwrap());
             // The paper's RISE keeps the constant score times the mean mask: finite, and not flat.
             let exempt = matches!(&method.kind, Some(method::Kind::Rise(_))) && method.preset == "paper";
             assert!(map.iter().all(|v| v.is_finite() && (exempt || *v == 0.0)), "{what}");
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_search_is_paid_for_once_and_reported_to_others() {
-    let service = Root::new(&["planted-linear"]).service(&[]);
-    let (methods, fills) = (methods(), fills());
-    let searched = &fills[8];
-    let first = explain(&service, request("planted-linear", &methods[1], searched)).await.unwrap();
-    let again = explain(&service, request("planted-linear", &methods[2], searched)).await.unwrap();
-    assert_adds_up(&first, "first");
-    assert_adds_up(&again, "again");
-    let (first_cost, again_cost) = (first.cost.unwrap(), again.cost.unwrap());
-    let passes = first.adversarial.unwrap().passes;
-    assert_eq!(again.adversarial.unwrap().passes, passes);
-    assert_eq!(first_cost.run, 2 + 64 + passes);
-    assert_eq!(again_cost.run, 2 + 300);
-    let cached = |cost: &v1::Cost| {
-        cost.saved.iter().filter(|s| s.reason() == v1::SavingReason::Cached).map(|s| s.passes).sum::<u64>()
-    };
-    assert_eq!((cached(&first_cost), cached(&again_cost)), (0, passes));
-    assert_eq!(first.fill_png, again.fill_png);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,14 +159,4 @@ async fn a_caller_that_leaves_frees_its_places_whatever_it_asked_for() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(service.passes() <= left + 8, "{what}");
     }
-}
-
-/// Waits for something that must come; the bound only keeps a broken test from hanging.
-async fn until(what: impl Fn() -> bool) {
-    let seen = async {
-        while !what() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("it happens");
 }

@@ -7,7 +7,7 @@ use unmask_protocol::v1;
 use unmask_protocol::v1::explanation_service_server::ExplanationService as _;
 use unmask_protocol::v1::model_service_server::ModelService as _;
 use unmask_server::Service;
-use unmask_tests::{Root, explain, from_set_up, model, png, values};
+use unmask_tests::{Root, black_fill, explain, from_set_up, model, planted_weights, png, values};
 
 const GOOD: [&str; 4] = ["planted-linear", "nhwc", "single-logit", "softmax-inside"];
 const SIDE: usize = 32;
@@ -30,11 +30,6 @@ fn picture() -> Vec<u8> {
     png(SIDE as u32, SIDE as u32, |x, y| [(x * 7) as u8, (y * 7) as u8, (x * 3 + y * 4) as u8])
 }
 
-fn black() -> v1::Fill {
-    let colour = v1::ConstantFill { red: Some(0.0), green: Some(0.0), blue: Some(0.0) };
-    v1::Fill { kind: Some(v1::fill::Kind::Constant(colour)) }
-}
-
 fn occlusion(name: &str, mode: v1::OcclusionMode) -> v1::ExplainRequest {
     let occlusion = v1::Occlusion { mode: mode.into(), ..v1::Occlusion::default() };
     v1::ExplainRequest {
@@ -45,7 +40,7 @@ fn occlusion(name: &str, mode: v1::OcclusionMode) -> v1::ExplainRequest {
             kind: Some(v1::method::Kind::Occlusion(occlusion)),
             ..v1::Method::default()
         }),
-        fill: Some(black()),
+        fill: Some(black_fill()),
         ..v1::ExplainRequest::default()
     }
 }
@@ -56,19 +51,12 @@ async fn predict(service: &Service, name: &str) -> v1::Prediction {
     service.predict(Request::new(request)).await.unwrap().into_inner().prediction.unwrap()
 }
 
-/// The planted weights, `[32, 32]`.
-fn weights() -> Vec<f32> {
-    let bytes = std::fs::read(from_set_up("TEST_FIXTURES").join("weights.npy")).unwrap();
-    let data = &bytes[bytes.len() - SIDE * SIDE * 4..];
-    data.chunks_exact(4).map(|v| f32::from_le_bytes(v.try_into().unwrap())).collect()
-}
-
 /// What each 4 x 4 cell of the picture adds to the logit of `fake`, at every pixel of the cell.
 fn exact() -> Vec<f64> {
     let pixels = image::load_from_memory(&picture()).unwrap().to_rgb8();
-    let mut cells = [0.0; 64];
+    let (weights, mut cells) = (planted_weights(), [0.0; 64]);
     for (x, y, pixel) in pixels.enumerate_pixels() {
-        let weight = f64::from(weights()[y as usize * SIDE + x as usize]);
+        let weight = f64::from(weights[y as usize * SIDE + x as usize]);
         cells[(y / 4 * 8 + x / 4) as usize] +=
             pixel.0.iter().map(|v| f64::from(*v) / 255.0 * weight).sum::<f64>();
     }

@@ -7,7 +7,7 @@
 
 use unmask_protocol::v1::{self, method::Kind};
 use unmask_server::Service;
-use unmask_tests::{Root, explain, from_set_up, model, png, values};
+use unmask_tests::{Root, black_fill, explain, model, planted_weights, png, target, values};
 
 const SIDE: usize = 32;
 const CELLS: usize = 8;
@@ -45,17 +45,13 @@ fn every() -> Vec<Kind> {
 }
 
 async fn ask(service: &Service, name: &str, kind: Kind) -> v1::ExplainResponse {
-    let black = v1::ConstantFill { red: Some(0.0), green: Some(0.0), blue: Some(0.0) };
     let grid = v1::segmentation::Kind::Grid(v1::GridSegmentation::default());
     let request = v1::ExplainRequest {
         image: png(SIDE as u32, SIDE as u32, |_, _| [255, 255, 255]),
         model: model(name),
-        target: Some(v1::Target {
-            kind: Some(v1::target::Kind::Label("fake".into())),
-            ..v1::Target::default()
-        }),
+        target: Some(target("fake")),
         method: Some(v1::Method { kind: Some(kind), ..v1::Method::default() }),
-        fill: Some(v1::Fill { kind: Some(v1::fill::Kind::Constant(black)) }),
+        fill: Some(black_fill()),
         segmentation: Some(v1::Segmentation { kind: Some(grid) }),
         seed: 5,
         ..v1::ExplainRequest::default()
@@ -75,9 +71,7 @@ fn cells(answer: &v1::ExplainResponse) -> Vec<f64> {
 
 /// The effect of each cell of `planted-linear`: 48 values of 1 times the cell's weight.
 fn effects() -> Vec<f64> {
-    let bytes = std::fs::read(from_set_up("TEST_FIXTURES").join("weights.npy")).unwrap();
-    let data = &bytes[bytes.len() - SIDE * SIDE * 4..];
-    let plane: Vec<f32> = data.chunks_exact(4).map(|v| f32::from_le_bytes(v.try_into().unwrap())).collect();
+    let plane = planted_weights();
     (0..CELLS * CELLS).map(|c| 48.0 * f64::from(plane[c / CELLS * 4 * SIDE + c % CELLS * 4])).collect()
 }
 

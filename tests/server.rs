@@ -13,7 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 use unmask_protocol::v1;
 use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
 use unmask_server::{Service, serve};
-use unmask_tests::{Root, request, rise};
+use unmask_tests::{Root, request, rise, until};
 
 struct Server {
     service: Service,
@@ -39,16 +39,6 @@ impl Server {
     fn client(&self) -> ExplanationServiceClient<Channel> {
         ExplanationServiceClient::new(self.channel.clone())
     }
-}
-
-/// Waits for something that must come; the bound only keeps a broken test from hanging.
-async fn until(what: impl Fn() -> bool) {
-    let seen = async {
-        while !what() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("it happens");
 }
 
 #[tokio::test(flavor = "multi_thread")]

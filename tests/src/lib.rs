@@ -5,6 +5,7 @@
 pub mod catalogue;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tonic::{Request, Status};
@@ -97,6 +98,7 @@ pub fn target(label: &str) -> v1::Target {
 pub fn assert_adds_up(cost: &v1::Cost) {
     let saved: u64 = cost.saved.iter().map(|saving| saving.passes).sum();
     assert_eq!(cost.announced, cost.run + saved, "{cost:?}");
+    assert!(cost.asked >= cost.run, "{cost:?}");
     assert!(
         cost.saved.iter().all(|s| s.passes > 0 && s.reason() != v1::SavingReason::Unspecified),
         "{cost:?}"
@@ -111,6 +113,23 @@ pub fn image_fill(image: Vec<u8>) -> v1::Fill {
 /// Grey as fill.
 pub fn grey_fill() -> v1::Fill {
     v1::Fill { kind: Some(v1::fill::Kind::Constant(v1::ConstantFill::default())) }
+}
+
+/// Black as fill.
+pub fn black_fill() -> v1::Fill {
+    let colour = v1::ConstantFill { red: Some(0.0), green: Some(0.0), blue: Some(0.0) };
+    v1::Fill { kind: Some(v1::fill::Kind::Constant(colour)) }
+}
+
+/// The weights of the planted linear models, row-major `[32, 32]`.
+///
+/// # Panics
+/// When they cannot be read.
+pub fn planted_weights() -> Vec<f32> {
+    let bytes =
+        std::fs::read(from_set_up("TEST_FIXTURES").join("weights.npy")).expect("the fixtures are made");
+    let data = &bytes[bytes.len() - 32 * 32 * 4..];
+    data.chunks_exact(4).map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]])).collect()
 }
 
 /// One model by name.
@@ -141,6 +160,24 @@ pub fn timeless(mut answer: v1::ExplainResponse) -> v1::ExplainResponse {
     answer.timings = None;
     answer.request_id.clear();
     answer
+}
+
+/// Everything of an answer that must not depend on who paid for a search either.
+pub fn unpaid(answer: v1::ExplainResponse) -> v1::ExplainResponse {
+    v1::ExplainResponse { cost: None, ..timeless(answer) }
+}
+
+/// Waits for something that must come.
+///
+/// # Panics
+/// When it has not come within a minute: the bound only keeps a broken test from hanging.
+pub async fn until(what: impl Fn() -> bool) {
+    let seen = async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("it happens");
 }
 
 /// The values of a map.
