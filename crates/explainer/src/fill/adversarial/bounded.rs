@@ -323,6 +323,20 @@ mod tests {
     }
 
     #[test]
+    fn several_kinds_of_manipulation_together_are_no_decision_yet() {
+        // Each of two kinds is less likely than "real", both together are more: the search goes on until one is the highest.
+        let start = image();
+        let logits = move |x: &[f32]| {
+            let sum: f32 =
+                x.iter().zip(start.data()).enumerate().map(|(i, (x, s))| weight(i) * (x - s)).sum();
+            vec![0.3, 0.2 * sum, 0.0]
+        };
+        let model = FromFn::new(ModelSpec::plain("m", SIDE, SIDE, &["real", "swap", "mouth"]), logits);
+        let sample = Bounded { margin: 0.0, ..small() }.run(&image(), 0, &model).unwrap();
+        assert!(sample.flipped && sample.steps > 0, "{:?}", sample.after);
+    }
+
+    #[test]
     fn the_change_follows_the_slope() {
         let sample = small().run(&image(), 1, &linear(12.0)).unwrap();
         let agreement: f32 = sample
