@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Block, Cells, LabelMap, Layout, Noise, Tensor};
+use crate::{Block, Cells, LabelMap, Layout, Noise, Ranks, Tensor};
 
 /// One changed picture, said in as few bytes as possible; it becomes pixels only in the worker's input buffer.
 ///
@@ -20,6 +20,15 @@ pub enum Perturbation {
     },
     /// Blocks that show; everything else is hidden.
     Blocks(Box<[Block]>),
+    /// The highest pixels of a shared ranking hidden, or only they shown.
+    Ranked {
+        /// The rank of each pixel.
+        ranks: Arc<Ranks>,
+        /// How many pixels are the highest.
+        top: usize,
+        /// Whether the highest show and the others are hidden, or the other way round.
+        shown: bool,
+    },
     /// The image with noise added; the fill has no part in it.
     Noise(Noise),
     /// A whole picture, as it is.
@@ -40,17 +49,12 @@ impl Perturbation {
         match self {
             Self::Cells(cells) => blend(cells, image, fill, layout, out),
             Self::Segments { labels, shown } => {
-                let mut line = vec![0.0; labels.labels().len()];
-                for c in 0..image.channels() {
-                    let pairs = image.channel(c).iter().zip(fill.channel(c));
-                    let values = labels
-                        .labels()
-                        .iter()
-                        .zip(pairs)
-                        .map(|(l, (i, f))| if shown[*l as usize] { i } else { f });
-                    line.iter_mut().zip(values).for_each(|(o, v)| *o = *v);
-                    put(c, image.channels(), &line, layout, out);
-                }
+                let shows = labels.labels().iter().map(|label| shown[*label as usize]);
+                choose(shows, image, fill, layout, out);
+            }
+            Self::Ranked { ranks, top, shown } => {
+                let shows = ranks.ranks().iter().map(|rank| ((*rank as usize) < *top) == *shown);
+                choose(shows, image, fill, layout, out);
             }
             Self::Blocks(blocks) => show(blocks, image, fill, layout, out),
             Self::Noise(noise) => {
@@ -61,6 +65,23 @@ impl Perturbation {
                 copy(picture, layout, out);
             }
         }
+    }
+}
+
+/// Each pixel from the image where it shows, else from the fill.
+fn choose(
+    shows: impl Iterator<Item = bool> + Clone,
+    image: &Tensor,
+    fill: &Tensor,
+    layout: Layout,
+    out: &mut [f32],
+) {
+    let mut line = vec![0.0; image.height() * image.width()];
+    for c in 0..image.channels() {
+        let pairs = image.channel(c).iter().zip(fill.channel(c));
+        let values = shows.clone().zip(pairs).map(|(shows, (i, f))| if shows { i } else { f });
+        line.iter_mut().zip(values).for_each(|(o, v)| *o = *v);
+        put(c, image.channels(), &line, layout, out);
     }
 }
 
@@ -189,10 +210,26 @@ mod tests {
     }
 
     #[test]
+    fn the_highest_pixels_are_hidden_or_shown_alone() {
+        let ranked = |top, shown| Perturbation::Ranked {
+            ranks: Arc::new(Ranks::new(&[0.5, 3.0, 0.5, -1.0])),
+            top,
+            shown,
+        };
+        assert_eq!(expanded(&ranked(2, false)), [0.0, 0.0, 3.0, 4.0, 40.0, 40.0, 7.0, 8.0]);
+        assert_eq!(expanded(&ranked(2, true)), [1.0, 2.0, 0.0, 0.0, 5.0, 6.0, 40.0, 40.0]);
+        assert_eq!(expanded(&ranked(0, false)), image().data());
+        assert_eq!(expanded(&ranked(9, true)), image().data());
+    }
+
+    #[test]
     fn the_channels_last_layout_holds_the_same_values_transposed() {
         let fill = Tensor::constant(&[0.0, 4.0], 2, 2);
         let dense = Perturbation::Dense(Arc::new(image()));
-        for perturbation in [left_shown(), diagonal_shown(), blocks_shown(), noise(1.0, None), dense] {
+        let ranked =
+            Perturbation::Ranked { ranks: Arc::new(Ranks::new(&[0.5, 3.0, 0.5, -1.0])), top: 2, shown: true };
+        for perturbation in [left_shown(), diagonal_shown(), blocks_shown(), ranked, noise(1.0, None), dense]
+        {
             let (mut first, mut last) = ([0.0; 8], [0.0; 8]);
             perturbation.expand(&image(), &fill, Layout::Nchw, &mut first);
             perturbation.expand(&image(), &fill, Layout::Nhwc, &mut last);

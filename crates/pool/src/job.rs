@@ -120,6 +120,7 @@ impl Job {
                 (labels.height(), labels.width()) == (input.height, input.width)
                     && labels.count() == shown.len()
             }
+            Perturbation::Ranked { ranks, .. } => ranks.ranks().len() == input.height * input.width,
             Perturbation::Blocks(blocks) => blocks.iter().all(|block| {
                 let within = |span: &Range<usize>, end: usize| span.start <= span.end && span.end <= end;
                 within(&block.rows, input.height)
