@@ -8,7 +8,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
     let files = protox::compile(
-        ["unmask/v1/explanation_service.proto", "unmask/v1/model_service.proto"].map(|f| root.join(f)),
+        [
+            "unmask/v1/explanation_service.proto",
+            "unmask/v1/model_service.proto",
+            "unmask/v1/evaluation_service.proto",
+        ]
+        .map(|f| root.join(f)),
         [&root],
     )?;
     let out = std::env::var("OUT_DIR")?;
