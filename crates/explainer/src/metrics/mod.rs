@@ -36,6 +36,7 @@
 //! # Ok::<(), unmask_core::ForwardError>(())
 //! ```
 
+pub mod adversarial_sufficiency;
 mod attack;
 pub mod controls;
 pub mod deletion;
@@ -43,6 +44,7 @@ mod localisation;
 #[cfg(test)]
 mod planted;
 mod removal;
+pub mod stability;
 
 use std::sync::Arc;
 
@@ -52,12 +54,14 @@ use unmask_core::{
 };
 
 use crate::catalogue::Descriptor;
+pub use adversarial_sufficiency::AdversarialSufficiency;
 pub use attack::Shared;
 pub use deletion::Deletion;
 pub use localisation::{auroc, iou, mass, pointing};
+pub use stability::Stability;
 
 /// All metrics, in the order of the contract.
-pub const METRICS: &[&About] = &[&deletion::ABOUT];
+pub const METRICS: &[&About] = &[&adversarial_sufficiency::ABOUT, &stability::ABOUT, &deletion::ABOUT];
 
 /// What a metric is, as the catalogue tells it and the common checks hold it to.
 #[derive(Debug)]

@@ -105,7 +105,7 @@ fn find(
     let run = move |cancel| {
         // No deadline and no budget of the one who asks first: others may wait for the same.
         let forward = served.job(JobLimits { cancel, progress, ..JobLimits::default() })?;
-        let sample = search.run(&image, seed, &forward)?;
+        let sample = search.whole(&image, seed, &forward)?;
         Ok(Found { sample, meter: forward.meter() })
     };
     let (found, paid) = fills.get(&key, caller, run)?;

@@ -162,11 +162,14 @@ impl Bounded {
         2 * pairs as u64 + 2
     }
 
-    /// Searches from `image`.
-    ///
-    /// # Errors
-    /// As [`super::Search::run`].
-    pub fn run(&self, image: &Arc<Tensor>, seed: u64, forward: &dyn Forward) -> Result<Sample, ForwardError> {
+    pub(super) fn run(
+        &self,
+        image: &Arc<Tensor>,
+        region: Option<&Arc<[bool]>>,
+        seed: u64,
+        forward: &dyn Forward,
+        each: &mut dyn FnMut(&Arc<Tensor>, &[f32]),
+    ) -> Result<Sample, ForwardError> {
         let spec = forward.spec();
         let mut asker = Asker { forward, passes: 0 };
         let before = asker.logits(image)?.ok_or(ForwardError::Unanswered(Ended::Budget))?;
@@ -179,13 +182,15 @@ impl Bounded {
             if asker.passes + 2 * pace.pairs as u64 + 1 > self.max_passes {
                 break;
             }
-            let directions = self.directions(seed, steps, &pace, &spec.input);
+            let directions = self.directions((seed, steps), &pace, &spec.input, region);
             let Some(scores) = asker.ask(&current.tensor, directions.probes())? else { break };
             let values: Vec<f64> = scores.rows().map(|row| goal.value(row)).collect();
             self.accelerate(&mut velocity, &directions.slope(image, &values));
-            let next = Arc::new(self.moved(image, &current.tensor, &velocity, pace.step, &spec.input));
+            let moved = self.moved(image, &current.tensor, &velocity, pace.step, &spec.input);
+            let next = Arc::new(within(moved, &current.tensor, region));
             let Some(logits) = asker.logits(&next)? else { break };
             current = Point { tensor: next, logits };
+            each(&current.tensor, &current.logits);
             steps += 1;
             let progress = goal.value(&current.logits) < goal.value(&best.logits) - PROGRESS;
             if progress || goal.is_reached(&current.logits) {
@@ -198,14 +203,20 @@ impl Bounded {
         Ok(Sample { tensor, flipped, steps, passes: asker.passes, before, after })
     }
 
-    fn directions(&self, seed: u64, step: u64, pace: &Pace, input: &InputSpec) -> Directions<'static> {
+    fn directions<'a>(
+        &self,
+        (seed, step): (u64, u64),
+        pace: &Pace,
+        input: &InputSpec,
+        region: Option<&'a Arc<[bool]>>,
+    ) -> Directions<'a> {
         Directions {
             seed,
             first: step * MOST_PAIRS,
             pairs: pace.pairs,
             basis: Basis::Grid(self.grid),
             scale: std::array::from_fn(|c| self.sigma as f32 * input.level(c)),
-            region: None,
+            region,
         }
     }
 
@@ -245,6 +256,14 @@ impl Bounded {
         }
         Tensor::new(image.channels(), shape.0, shape.1, data).expect("every value is kept")
     }
+}
+
+/// The moved picture inside the region, the other one outside.
+fn within(moved: Tensor, other: &Tensor, region: Option<&Arc<[bool]>>) -> Tensor {
+    let Some(region) = region else { return moved };
+    let pairs = moved.data().iter().zip(other.data()).zip(region.iter().cycle());
+    let data = pairs.map(|((moved, other), free)| if *free { *moved } else { *other }).collect();
+    Tensor::new(moved.channels(), moved.height(), moved.width(), data).expect("every value is kept")
 }
 
 /// A picture and its scores.
@@ -299,9 +318,14 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Search;
     use super::super::planted::{SIDE, image, linear, weight};
     use super::*;
     use unmask_core::FromFn;
+
+    fn found(search: Bounded, seed: u64, model: &dyn Forward) -> Sample {
+        Search::Bounded(search).whole(&image(), seed, model).unwrap()
+    }
 
     fn small() -> Bounded {
         Bounded { grid: 16, ..Bounded::default() }
@@ -311,7 +335,7 @@ mod tests {
     fn a_linear_detector_is_flipped_both_ways_within_the_bound_and_the_range_of_pixels() {
         for margin in [3.0, -3.0] {
             let model = linear(margin);
-            let sample = small().run(&image(), 1, &model).unwrap();
+            let sample = found(small(), 1, &model);
             assert!(sample.flipped, "{margin}: {sample:?}");
             let manipulated = Target::manipulated(0, 2);
             assert!(manipulated.value(&sample.after) * f64::from(margin.signum()) < -2.0);
@@ -332,13 +356,13 @@ mod tests {
             vec![0.3, 0.2 * sum, 0.0]
         };
         let model = FromFn::new(ModelSpec::plain("m", SIDE, SIDE, &["real", "swap", "mouth"]), logits);
-        let sample = Bounded { margin: 0.0, ..small() }.run(&image(), 0, &model).unwrap();
+        let sample = found(Bounded { margin: 0.0, ..small() }, 0, &model);
         assert!(sample.flipped && sample.steps > 0, "{:?}", sample.after);
     }
 
     #[test]
     fn the_change_follows_the_slope() {
-        let sample = small().run(&image(), 1, &linear(12.0)).unwrap();
+        let sample = found(small(), 1, &linear(12.0));
         let agreement: f32 = sample
             .tensor
             .data()
@@ -355,22 +379,35 @@ mod tests {
     fn a_detector_that_cannot_be_flipped_costs_no_more_than_allowed_and_says_so() {
         let stubborn =
             FromFn::new(ModelSpec::plain("m", SIDE, SIDE, &["real", "fake"]), |_: &[f32]| vec![0.0, 4.0]);
-        let sample = Bounded { max_passes: 500, ..small() }.run(&image(), 0, &stubborn).unwrap();
+        let sample = found(Bounded { max_passes: 500, ..small() }, 0, &stubborn);
         assert!(!sample.flipped && sample.passes <= 500);
         assert_eq!(sample.tensor, image());
     }
 
     #[test]
     fn the_fewest_passes_are_those_of_one_step() {
-        let steps =
-            |max_passes| Bounded { max_passes, ..small() }.run(&image(), 0, &linear(50.0)).unwrap().steps;
+        let steps = |max_passes| found(Bounded { max_passes, ..small() }, 0, &linear(50.0)).steps;
         let least = Bounded::least(small().pairs);
         assert_eq!((steps(least), steps(least - 1)), (1, 0));
     }
 
     #[test]
+    fn only_a_region_changes_and_every_point_on_the_way_is_seen() {
+        let region: Arc<[bool]> = (0..SIDE * SIDE).map(|i| i % SIDE < SIDE / 2).collect();
+        let mut seen = Vec::new();
+        let search = Search::Bounded(Bounded { max_passes: 100, ..small() });
+        let sample = search
+            .run(&image(), Some(&region), 0, &linear(50.0), &mut |point, _| seen.push(Arc::clone(point)))
+            .unwrap();
+        let pairs = sample.tensor.data().iter().zip(image().data().to_vec()).zip(region.iter().cycle());
+        assert!(pairs.clone().all(|((a, b), free)| *free || *a == b));
+        assert!(pairs.filter(|((a, b), free)| **free && *a != b).count() > SIDE * SIDE);
+        assert!(seen.len() as u64 == sample.steps && seen.contains(&sample.tensor));
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_sample() {
-        let run = |seed| small().run(&image(), seed, &linear(3.0)).unwrap();
+        let run = |seed| found(small(), seed, &linear(3.0));
         assert_eq!(run(4), run(4));
         assert_ne!(run(4).tensor, run(5).tensor);
     }

@@ -54,15 +54,36 @@ impl Search {
         }
     }
 
-    /// Searches from `image`.
+    /// Searches from `image`; only pixels of `region`, row-major `[H, W]`, may change. `each` sees every point on the way with
+    /// its logits.
     ///
     /// # Errors
     /// What [`Forward`] answers, and [`ForwardError::Unanswered`] when the passes ended before the first step.
-    pub fn run(&self, image: &Arc<Tensor>, seed: u64, forward: &dyn Forward) -> Result<Sample, ForwardError> {
+    pub fn run(
+        &self,
+        image: &Arc<Tensor>,
+        region: Option<&Arc<[bool]>>,
+        seed: u64,
+        forward: &dyn Forward,
+        each: &mut dyn FnMut(&Arc<Tensor>, &[f32]),
+    ) -> Result<Sample, ForwardError> {
         match self {
-            Self::Bounded(bounded) => bounded.run(image, seed, forward),
-            Self::Paper(paper) => paper.run(image, seed, forward, None),
+            Self::Bounded(bounded) => bounded.run(image, region, seed, forward, each),
+            Self::Paper(paper) => paper.run(image, region, seed, forward, each),
         }
+    }
+
+    /// Searches from `image`, all of which may change.
+    ///
+    /// # Errors
+    /// As [`Search::run`].
+    pub fn whole(
+        &self,
+        image: &Arc<Tensor>,
+        seed: u64,
+        forward: &dyn Forward,
+    ) -> Result<Sample, ForwardError> {
+        self.run(image, None, seed, forward, &mut |_, _| ())
     }
 }
 

@@ -96,16 +96,13 @@ impl Paper {
         self.steps * (2 * self.pairs as u64 + 1) + 1
     }
 
-    /// Searches from `image`; only pixels of `region`, row-major `[H, W]`, may change.
-    ///
-    /// # Errors
-    /// As [`super::Search::run`].
-    pub fn run(
+    pub(super) fn run(
         &self,
         image: &Arc<Tensor>,
+        region: Option<&Arc<[bool]>>,
         seed: u64,
         forward: &dyn Forward,
-        region: Option<&Arc<[bool]>>,
+        each: &mut dyn FnMut(&Arc<Tensor>, &[f32]),
     ) -> Result<Sample, ForwardError> {
         let spec = forward.spec();
         let mut asker = Asker { forward, passes: 0 };
@@ -127,6 +124,7 @@ impl Paper {
             // A sample whose score is not known is not returned.
             let Some(logits) = asker.logits(&next)? else { break };
             (current, after) = (next, logits);
+            each(&current, &after);
             steps += 1;
         }
         let flipped = called_manipulated(&before, spec) && !called_manipulated(&after, spec);
@@ -150,9 +148,15 @@ impl Paper {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Search;
     use super::super::planted::{SIDE, image, linear};
     use super::*;
     use unmask_core::{FromFn, ModelSpec};
+
+    fn found(steps: u64, region: Option<&Arc<[bool]>>, seed: u64, model: &dyn Forward) -> Sample {
+        let search = Search::Paper(Paper { steps, ..Paper::default() });
+        search.run(&image(), region, seed, model, &mut |_, _| ()).unwrap()
+    }
 
     fn changes(sample: &Sample) -> Vec<f32> {
         sample.tensor.data().iter().zip(image().data()).map(|(a, b)| a - b).collect()
@@ -161,14 +165,14 @@ mod tests {
     #[test]
     fn a_picture_that_is_called_real_is_returned_after_one_pass() {
         let image = image();
-        let sample = Paper::default().run(&image, 0, &linear(-0.5), None).unwrap();
+        let sample = Search::Paper(Paper::default()).whole(&image, 0, &linear(-0.5)).unwrap();
         assert_eq!((sample.passes, sample.steps, sample.flipped), (1, 0, false));
         assert!(Arc::ptr_eq(&sample.tensor, &image));
     }
 
     #[test]
     fn every_step_costs_81_passes_and_moves_all_channels_alike_by_the_step() {
-        let sample = Paper { steps: 3, ..Paper::default() }.run(&image(), 0, &linear(50.0), None).unwrap();
+        let sample = found(3, None, 0, &linear(50.0));
         assert_eq!((sample.passes, sample.steps, sample.flipped), (3 * 81 + 1, 3, false));
         let changes = changes(&sample);
         let plane = SIDE * SIDE;
@@ -185,8 +189,7 @@ mod tests {
     #[test]
     fn outside_the_region_the_image_keeps_its_bits() {
         let region: Arc<[bool]> = (0..SIDE * SIDE).map(|i| i % SIDE < 7).collect();
-        let sample =
-            Paper { steps: 1, ..Paper::default() }.run(&image(), 0, &linear(50.0), Some(&region)).unwrap();
+        let sample = found(1, Some(&region), 0, &linear(50.0));
         for (i, change) in changes(&sample).iter().enumerate() {
             assert_eq!(*change != 0.0, region[i % (SIDE * SIDE)], "{i}");
         }
@@ -206,8 +209,7 @@ mod tests {
         let model = FromFn::new(ModelSpec::plain("m", SIDE, SIDE, &["real", "fake"]), small);
         let (mut right, mut all) = (0, 0);
         for seed in 0..40 {
-            let sample =
-                Paper { steps: 1, ..Paper::default() }.run(&image(), seed, &model, Some(&region)).unwrap();
+            let sample = found(1, Some(&region), seed, &model);
             for (i, change) in changes(&sample)[..SIDE * SIDE].iter().enumerate().filter(|(i, _)| region[*i])
             {
                 right += u32::from(change.signum() == -weight(i));
@@ -223,7 +225,7 @@ mod tests {
         // Opposite probes are subtracted; where they agree there is no direction and no step.
         let flat =
             FromFn::new(ModelSpec::plain("flat", SIDE, SIDE, &["real", "fake"]), |_: &[f32]| vec![0.0, 1.0]);
-        let sample = Paper { steps: 2, ..Paper::default() }.run(&image(), 0, &flat, None).unwrap();
+        let sample = found(2, None, 0, &flat);
         assert_eq!(sample.steps, 2);
         assert!(changes(&sample).iter().all(|c| *c == 0.0));
     }
