@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use unmask_explainer::metrics::{mass, pointing};
+use unmask_explainer::metrics::{pointing_game::hit, relevance_mass::above_mean};
 use unmask_protocol::v1;
 use unmask_server::Service;
 use unmask_tests::{Root, explain, grey_fill, image_fill, rise, sample, values};
@@ -35,7 +35,7 @@ async fn find(service: &Service, family: &str, fill: v1::Fill) -> Found {
     assert!(answer.prediction.unwrap().fake, "the {family} sample is called manipulated");
     let (map, mask) = (values(&answer.map.unwrap()), mask(family));
     let area = mask.iter().filter(|m| **m).count() as f64 / mask.len() as f64;
-    Found { concentration: mass(&map, &mask) / area, hit: pointing(&map, &mask) }
+    Found { concentration: above_mean(&map, &mask) / area, hit: hit(&map, &mask, 128, 0) }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,7 @@ async fn groups_and_contrasts_are_explained_on_the_scale_that_was_asked_for() {
         let expected = log_odds(answer.prediction.as_ref().unwrap(), pro, contra);
         assert!((target.value - expected).abs() < 1e-3, "{name}: {} {expected}", target.value);
         let expected = log_odds(answer.fill_prediction.as_ref().unwrap(), pro, contra);
-        assert!((target.fill_value - expected).abs() < 1e-3, "{name}: {} {expected}", target.fill_value);
+        assert!((target.fill_value() - expected).abs() < 1e-3, "{name}: {} {expected}", target.fill_value());
         assert_eq!(answer.reading(), v1::Reading::Evidence);
     }
     let asked = v1::Target { scale: v1::Scale::Probability.into(), ..unmask_tests::target("mouth") };

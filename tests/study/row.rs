@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
-use unmask_explainer::metrics::{auroc, iou, mass, pointing};
+use unmask_explainer::metrics::{auroc, iou, pointing_game, relevance_mass};
 
 use crate::items::Item;
 
@@ -71,10 +71,11 @@ impl Row {
 
     /// Puts the figures of a map against a mask.
     pub(crate) fn measure(&mut self, values: &[f32], mask: &[bool]) {
-        self.auroc = auroc(values, mask);
-        self.iou = iou(values, mask);
-        self.mass = mass(values, mask);
-        self.hit = pointing(values, mask);
+        self.auroc = auroc::area(values, mask);
+        self.iou = iou::overlap(values, mask, 0.0);
+        self.mass = relevance_mass::above_mean(values, mask);
+        // Without tolerance the width of the rows plays no part.
+        self.hit = pointing_game::hit(values, mask, values.len().max(1), 0);
     }
 
     /// The method's own time; `None` where a search is in it, or may be.

@@ -73,8 +73,12 @@ mod tests {
     #[test]
     fn a_map_is_written_as_numpy_reads_it() {
         let values = [1.0f32, -2.5, 3.0, 0.0, 5.0, 6.0];
-        let map =
-            v1::Map { height: 2, width: 3, values: values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+        let map = v1::Map {
+            height: 2,
+            width: 3,
+            values: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            sha256: String::new(),
+        };
         let bytes = npy(&map).unwrap();
         let read = npyz::NpyFile::new(&bytes[..]).unwrap();
         assert_eq!(read.shape(), [2, 3]);

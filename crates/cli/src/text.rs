@@ -30,7 +30,7 @@ pub(crate) fn explanation(name: &str, answer: &v1::ExplainResponse) -> Result<St
         target.label,
         scale(target.scale()),
         target.value,
-        target.fill_value,
+        target.fill_value.unwrap_or_default(),
         fill.label
     )?;
     if let Some(search) = &answer.adversarial {

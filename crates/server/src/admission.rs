@@ -18,6 +18,12 @@ impl Admission {
         Self { places: Arc::new(Semaphore::new(limit)), limit }
     }
 
+    /// A place that is not needed, or `None` where fewer than half are free: a long stream leaves room for others.
+    pub(crate) fn spare(&self) -> Option<OwnedSemaphorePermit> {
+        let free = self.places.available_permits();
+        (2 * free > self.limit).then(|| Arc::clone(&self.places).try_acquire_owned().ok()).flatten()
+    }
+
     /// A place, held until the permit is dropped.
     pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, RequestError> {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| RequestError::Full { jobs: self.limit })

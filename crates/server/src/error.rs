@@ -74,7 +74,7 @@ fn list(violations: &[Violation]) -> String {
 const RETRY: Duration = Duration::from_secs(2);
 
 /// The one table from error to code.
-fn code(error: &RequestError) -> Code {
+pub(crate) fn code(error: &RequestError) -> Code {
     match error {
         RequestError::Invalid(_) => Code::InvalidArgument,
         RequestError::NoModel(_) => Code::NotFound,

@@ -18,7 +18,7 @@ mod telemetry;
 
 pub use config::{Config, ConfigError, Log, LogFormat};
 pub use error::{StartError, status_of};
-pub use rpc::Service;
+pub use rpc::{Answers, Service};
 pub use run::Progress;
 pub use serve::{Running, serve};
 pub use telemetry::init as init_telemetry;

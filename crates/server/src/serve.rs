@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tower::util::MapResponseLayer;
+use unmask_protocol::v1::evaluation_service_server::EvaluationServiceServer;
 use unmask_protocol::v1::explanation_service_server::ExplanationServiceServer;
 use unmask_protocol::v1::model_service_server::ModelServiceServer;
 
@@ -39,6 +40,7 @@ pub async fn serve(
 
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<ExplanationServiceServer<Service>>().await;
+    health.set_serving::<EvaluationServiceServer<Service>>().await;
     health.set_serving::<ModelServiceServer<Service>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -53,12 +55,14 @@ pub async fn serve(
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(ExplanationServiceServer::new(service.clone()).max_decoding_message_size(most))
+        .add_service(EvaluationServiceServer::new(service.clone()).max_decoding_message_size(most))
         .add_service(ModelServiceServer::new(service).max_decoding_message_size(most));
 
     let stop = async move {
         shutdown.await;
         tracing::info!("shutting down");
         health.set_not_serving::<ExplanationServiceServer<Service>>().await;
+        health.set_not_serving::<EvaluationServiceServer<Service>>().await;
         health.set_not_serving::<ModelServiceServer<Service>>().await;
         health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
     };

@@ -14,7 +14,7 @@ use unmask_core::{InputSpec, LabelMap, Tensor};
 pub use list::{BLUE, FILLS, GREEN, IMAGE, RED, SIGMA, STRENGTH, WIDTH};
 
 /// A fill that is made from the picture, without a forward pass.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Made {
     /// One colour: red, green, blue, 0 to 255.
     Constant([f64; 3]),

@@ -3,6 +3,7 @@
 //! A file is judged by its container before anything is decoded: format, size, orientation, animation and completeness
 //! come from a walk over the bytes that allocates nothing. Colour profiles are ignored, as training pipelines do.
 
+mod bring;
 mod decode;
 mod error;
 mod frame;
@@ -15,6 +16,7 @@ mod samples;
 mod tensor;
 mod webp;
 
+pub use bring::{map_to_frame, mask_to_frame};
 pub use decode::{Picture, decode};
 pub use error::PictureError;
 pub use frame::{Affine, Frame, Rect};

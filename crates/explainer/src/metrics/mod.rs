@@ -38,13 +38,37 @@
 
 pub mod adversarial_sufficiency;
 mod attack;
+pub mod auroc;
+pub mod average_drop;
+pub mod average_precision;
+pub mod bootstrap;
+pub mod centredness;
+#[cfg(test)]
+mod common_checks;
+pub mod completeness_gap;
+pub mod comprehensiveness;
 pub mod controls;
 pub mod deletion;
-mod localisation;
+pub mod effective_complexity;
+pub mod entropy;
+mod impute;
+pub mod insertion;
+pub mod iou;
+pub mod max_sensitivity;
+pub mod pixel_flipping;
 #[cfg(test)]
 mod planted;
+pub mod pointing_game;
+pub mod relevance_mass;
+pub mod relevance_rank;
 mod removal;
+pub mod rfxg;
+pub mod road;
+pub mod sparseness;
+pub mod spread;
 pub mod stability;
+pub mod sufficiency;
+pub mod total_variation;
 
 use std::sync::Arc;
 
@@ -56,12 +80,57 @@ use unmask_core::{
 use crate::catalogue::Descriptor;
 pub use adversarial_sufficiency::AdversarialSufficiency;
 pub use attack::Shared;
+pub use auroc::Auroc;
+pub use average_drop::AverageDrop;
+pub use average_precision::AveragePrecision;
+pub use centredness::Centredness;
+pub use completeness_gap::CompletenessGap;
+pub use comprehensiveness::Comprehensiveness;
 pub use deletion::Deletion;
-pub use localisation::{auroc, iou, mass, pointing};
+pub use effective_complexity::EffectiveComplexity;
+pub use entropy::Entropy;
+pub use insertion::Insertion;
+pub use iou::Iou;
+pub use max_sensitivity::MaxSensitivity;
+pub use pixel_flipping::PixelFlipping;
+pub use pointing_game::PointingGame;
+pub use relevance_mass::RelevanceMass;
+pub use relevance_rank::RelevanceRank;
+pub use rfxg::{Rfxg, RfxgScore};
+pub use road::Road;
+pub use sparseness::Sparseness;
+pub use spread::Spread;
 pub use stability::Stability;
+pub use sufficiency::Sufficiency;
+pub use total_variation::TotalVariation;
 
 /// All metrics, in the order of the contract.
-pub const METRICS: &[&About] = &[&adversarial_sufficiency::ABOUT, &stability::ABOUT, &deletion::ABOUT];
+pub const METRICS: &[&About] = &[
+    &adversarial_sufficiency::ABOUT,
+    &stability::ABOUT,
+    &deletion::ABOUT,
+    &insertion::ABOUT,
+    &pixel_flipping::ABOUT,
+    &road::ABOUT,
+    &average_drop::ABOUT,
+    &comprehensiveness::ABOUT,
+    &sufficiency::ABOUT,
+    &completeness_gap::ABOUT,
+    &pointing_game::ABOUT,
+    &relevance_mass::ABOUT,
+    &relevance_rank::ABOUT,
+    &iou::ABOUT,
+    &auroc::ABOUT,
+    &average_precision::ABOUT,
+    &sparseness::ABOUT,
+    &entropy::ABOUT,
+    &effective_complexity::ABOUT,
+    &total_variation::ABOUT,
+    &spread::ABOUT,
+    &centredness::ABOUT,
+    &max_sensitivity::ABOUT,
+    &rfxg::ABOUT,
+];
 
 /// What a metric is, as the catalogue tells it and the common checks hold it to.
 #[derive(Debug)]
@@ -228,6 +297,12 @@ pub struct Curve {
 
 /// What a map says where it says the same of every pixel.
 pub(crate) const FLAT: &str = "the map is flat";
+/// What a metric against a mask says without one.
+const NO_MASK: &str = "no mask was given";
+/// What a metric of the evidence says where there is none.
+const NOTHING: &str = "nothing in the map speaks for the target";
+/// What a metric that explains again says of a caller's map.
+const SUPPLIED: &str = "a supplied map cannot be made again";
 
 impl Measured {
     /// The figures of `about` in order, each with its value.

@@ -9,6 +9,11 @@ use unmask_core::Forward;
 
 type Logits = Box<dyn Fn(&[f32]) -> Vec<f32>>;
 
+thread_local! {
+    /// Pictures that planted detectors of this test have been asked about.
+    static PASSES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// A detector, a picture of ones over a fill of zeros, and the map that explains it. Everything may be changed before
 /// [`Planted::measure`].
 pub(super) struct Planted {
@@ -46,6 +51,10 @@ impl Planted {
         logits: impl Fn(&[f32]) -> Vec<f32> + 'static,
     ) -> Self {
         let numbers: Vec<u32> = (0..(height * width) as u32).collect();
+        let logits = move |x: &[f32]| {
+            PASSES.set(PASSES.get() + 1);
+            logits(x)
+        };
         Self {
             model: FromFn::new(ModelSpec::plain("planted", height, width, labels), Box::new(logits)),
             image: Arc::new(Tensor::constant(&[1.0; 3], height, width)),
@@ -60,6 +69,11 @@ impl Planted {
             seed: 0,
             shared: Shared::default(),
         }
+    }
+
+    /// Pictures that have been asked about.
+    pub(super) fn passes(&self) -> u64 {
+        PASSES.get()
     }
 
     /// Logits of a picture.

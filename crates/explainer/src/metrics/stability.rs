@@ -18,7 +18,7 @@ use std::sync::Arc;
 use unmask_core::{Cells, Filter, ForwardError, Kind, Param, Perturbation, Tensor, softmax};
 
 use super::attack::{regions, whole};
-use super::{About, Better, Case, FLAT, FigureAbout, Measured, Metric, Need, Size};
+use super::{About, Better, Case, FLAT, FigureAbout, Measured, Metric, Need, SUPPLIED, Size};
 use crate::catalogue::Descriptor;
 use crate::fill::adversarial::Search;
 
@@ -84,7 +84,7 @@ impl Metric for Stability {
 
     fn measure(&self, case: &Case<'_>) -> Result<Measured, ForwardError> {
         let none = |reason| Ok(Measured::of(&ABOUT, &[Err(reason)]));
-        let Some(again) = case.again else { return none("a supplied map cannot be made again") };
+        let Some(again) = case.again else { return none(SUPPLIED) };
         if case.is_flat() {
             return none(FLAT);
         }

@@ -8,6 +8,7 @@ use unmask_explainer::methods::Method;
 use unmask_protocol::v1::{self, fill::Kind};
 
 /// A fill that may still be a file or has still to be found.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FillChoice {
     /// Made from the picture.
     Made(Made),
@@ -48,6 +49,22 @@ pub(super) fn default(method: &Method, preset: Preset) -> FillChoice {
     })
 }
 
+/// The name of a fill, as in the contract.
+pub(super) fn name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Mean(_) => "mean",
+        Kind::Zero(_) => "zero",
+        Kind::SegmentMean(_) => "segment_mean",
+        Kind::Constant(_) => "constant",
+        Kind::Blur(_) => "blur",
+        Kind::BoxBlur(_) => "box_blur",
+        Kind::Noise(_) => "noise",
+        Kind::Adversarial(_) => "adversarial",
+        Kind::AdversarialPaper(_) => "adversarial_paper",
+        Kind::Image(_) => "image",
+    }
+}
+
 /// The fill, or `None` with a violation.
 pub(super) fn fill(
     fill: v1::Fill,
@@ -71,9 +88,11 @@ pub(super) fn fill(
             Made::BoxBlur(WIDTH.integer(blur.width.map(u64::from), clean, "fill.box_blur", wrong) as usize)
         }
         Some(Kind::Noise(noise)) => Made::Noise(STRENGTH.real(noise.strength, clean, "fill.noise", wrong)),
-        Some(Kind::Adversarial(search)) => return Some(FillChoice::Search(search_within(&search, wrong))),
+        Some(Kind::Adversarial(search)) => {
+            return Some(FillChoice::Search(search_within(&search, "fill.adversarial", wrong)));
+        }
         Some(Kind::AdversarialPaper(search)) => {
-            return Some(FillChoice::Search(search_as_paper(&search, wrong)));
+            return Some(FillChoice::Search(search_as_paper(&search, "fill.adversarial_paper", wrong)));
         }
         Some(Kind::Image(fill)) => return caller_image(fill.image, header, limits, wrong),
         None => {
@@ -85,8 +104,9 @@ pub(super) fn fill(
     Some(FillChoice::Made(made))
 }
 
-fn search_within(message: &v1::AdversarialFill, wrong: &mut Vec<Violation>) -> Search {
-    let (clean, path) = (Preset::Clean, "fill.adversarial");
+/// A search within a bound; what is wrong with it is recorded under `path`.
+pub(super) fn search_within(message: &v1::AdversarialFill, path: &str, wrong: &mut Vec<Violation>) -> Search {
+    let clean = Preset::Clean;
     let search = Bounded {
         max_passes: bounded::MAX_PASSES.integer(message.max_passes.map(u64::from), clean, path, wrong),
         bound: bounded::BOUND.real(message.bound, clean, path, wrong),
@@ -103,13 +123,18 @@ fn search_within(message: &v1::AdversarialFill, wrong: &mut Vec<Violation>) -> S
             "got {}, a step of {} pairs takes {least}; allow more passes or ask for fewer pairs",
             search.max_passes, search.pairs
         );
-        wrong.push(Violation::new("fill.adversarial.max_passes", message));
+        wrong.push(Violation::new(format!("{path}.max_passes"), message));
     }
     Search::Bounded(search)
 }
 
-fn search_as_paper(message: &v1::AdversarialPaperFill, wrong: &mut Vec<Violation>) -> Search {
-    let (clean, path) = (Preset::Clean, "fill.adversarial_paper");
+/// The paper's search; what is wrong with it is recorded under `path`.
+pub(super) fn search_as_paper(
+    message: &v1::AdversarialPaperFill,
+    path: &str,
+    wrong: &mut Vec<Violation>,
+) -> Search {
+    let clean = Preset::Clean;
     Search::Paper(Paper {
         steps: paper::STEPS.integer(message.steps.map(u64::from), clean, path, wrong),
         pairs: paper::PAIRS.integer(message.pairs.map(u64::from), clean, path, wrong) as usize,

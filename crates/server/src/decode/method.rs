@@ -36,6 +36,18 @@ pub(super) fn method(
     (method, preset)
 }
 
+/// The name of a method, as in the contract.
+pub(super) fn name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Rise(_) => rise::DESCRIPTOR.name,
+        Kind::Occlusion(_) => occlusion::DESCRIPTOR.name,
+        Kind::Lime(_) => lime::DESCRIPTOR.name,
+        Kind::Sobol(_) => sobol::DESCRIPTOR.name,
+        Kind::PartitionShap(_) => partition_shap::DESCRIPTOR.name,
+        Kind::KernelShap(_) => kernel_shap::DESCRIPTOR.name,
+    }
+}
+
 fn preset(name: &str, violations: &mut Vec<Violation>) -> Preset {
     match name {
         "" => Preset::Clean,

@@ -1,20 +1,26 @@
 //! Message to job. Every limit is checked here, before anything is paid for, and all violations are reported together.
 
+mod dataset;
+mod evaluation;
 mod fill;
 mod method;
+mod metric;
 mod segmentation;
 mod subject;
 mod target;
 
 use std::sync::Arc;
 
-use unmask_core::{Preset, Scale, Violation};
-use unmask_explainer::image;
+use unmask_core::{ModelSpec, Preset, Scale, Violation};
+use unmask_explainer::image::{self, Header};
 use unmask_explainer::methods::Method;
 use unmask_pool::Served;
 use unmask_protocol::v1;
 
+pub(crate) use self::dataset::{DatasetJob, Item, Known, dataset, item};
+pub(crate) use self::evaluation::{CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate};
 pub(crate) use self::fill::FillChoice;
+pub(crate) use self::metric::Measure;
 pub(crate) use self::segmentation::Cut;
 pub(crate) use self::subject::Subject;
 pub(crate) use self::target::{Named, Question};
@@ -125,6 +131,21 @@ pub(crate) fn explain(
             top_regions,
         })
     })
+}
+
+/// What is known while a plan is decoded.
+struct Seeing<'a> {
+    spec: Option<&'a ModelSpec>,
+    header: Option<&'a Header>,
+    picture: Option<&'a subject::Pictured>,
+    limits: &'a image::Limits,
+}
+
+/// Decodes something that lies below `path`.
+fn nested(path: &str, wrong: &mut Vec<Violation>, decode: impl FnOnce(&mut Vec<Violation>)) {
+    let mut below = Vec::new();
+    decode(&mut below);
+    wrong.extend(below.into_iter().map(|v| Violation { field: format!("{path}.{}", v.field), ..v }));
 }
 
 /// The scale where the caller names none.

@@ -15,7 +15,7 @@ use unmask_protocol::v1::{self, segmentation::Kind};
 use super::subject::Pictured;
 
 /// How the picture is cut, and what of a caller's label map stands in the answer.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cut {
     pub(crate) segmentation: Segmentation,
     pub(crate) sent: Option<Sent>,
@@ -98,6 +98,11 @@ pub(super) fn segmentation(
         }
     };
     Some(Cut { segmentation, sent: None })
+}
+
+/// Regions by colour, as they are where nobody says otherwise.
+pub(super) fn slic() -> Cut {
+    Cut { segmentation: Segmentation::Slic(Slic::default()), sent: None }
 }
 
 fn grid(rows: Option<u32>, cols: Option<u32>, wrong: &mut Vec<Violation>) -> Segmentation {

@@ -13,6 +13,14 @@ pub(crate) struct Subject {
     pub(crate) crop: Rect,
     pub(crate) crop_given: bool,
     pub(crate) served: Arc<Served>,
+    displayed: (u32, u32),
+}
+
+impl Subject {
+    /// Whether the picture as displayed has so many rows and columns.
+    pub(crate) fn is_displayed(&self, height: usize, width: usize) -> bool {
+        (self.displayed.1 as usize, self.displayed.0 as usize) == (height, width)
+    }
 }
 
 /// A picture whose model is not known yet.
@@ -25,8 +33,9 @@ pub(super) struct Pictured {
 
 impl Pictured {
     pub(super) fn of(self, served: Arc<Served>) -> Subject {
-        let Self { image, crop, crop_given, .. } = self;
-        Subject { image, crop, crop_given, served }
+        let Self { image, crop, crop_given, header } = self;
+        let displayed = (header.width, header.height);
+        Subject { image, crop, crop_given, served, displayed }
     }
 }
 

@@ -26,6 +26,14 @@ pub(crate) struct Named {
 }
 
 impl Question {
+    /// The scale of its scalar.
+    pub(crate) fn scale(&self) -> Scale {
+        match self {
+            Self::Predicted(scale) => *scale,
+            Self::Named(named) => named.target.scale(),
+        }
+    }
+
     /// The decision, where `class` is the predicted one.
     pub(crate) fn about(&self, class: usize, spec: &ModelSpec) -> Named {
         match self {

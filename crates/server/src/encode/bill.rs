@@ -13,6 +13,7 @@ pub(super) fn cost(bill: &Bill) -> v1::Cost {
             Why::Flipped => SavingReason::Flipped,
             Why::Deadline => SavingReason::Deadline,
             Why::Budget => SavingReason::Budget,
+            Why::Duplicate => SavingReason::Duplicate,
             Why::Cached => SavingReason::Cached,
             Why::Shared => SavingReason::Shared,
         };

@@ -17,7 +17,7 @@ pub(crate) fn methods() -> v1::ListMethodsResponse {
     }
 }
 
-fn entry(descriptor: &Descriptor) -> v1::CatalogueEntry {
+pub(super) fn entry(descriptor: &Descriptor) -> v1::CatalogueEntry {
     v1::CatalogueEntry {
         name: descriptor.name.into(),
         summary: descriptor.summary.into(),

@@ -7,7 +7,7 @@ use unmask_explainer::segment::Ranked;
 use unmask_protocol::v1;
 
 use super::{bill, map, prediction, rect, resolved, transform, version};
-use crate::decode::ExplainJob;
+use crate::decode::{ExplainJob, Named};
 use crate::run::{Adversarial, Explained};
 
 /// An explained decision.
@@ -17,7 +17,10 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
         request_id,
         prediction: Some(prediction(&answer.spec, &answer.logits)),
         fill_prediction: Some(prediction(&answer.spec, &answer.fill_logits)),
-        target: Some(target(&answer)),
+        target: Some(v1::ExplainedTarget {
+            fill_value: Some(answer.fill_score),
+            ..target(&answer.spec, &answer.decision, answer.image_score)
+        }),
         map: Some(map(&answer.map)),
         transform: Some(transform(&answer.frame)),
         regions: answer.regions.iter().zip(1..).map(region).collect(),
@@ -37,10 +40,11 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
     }
 }
 
-fn target(answer: &Explained) -> v1::ExplainedTarget {
-    let target = &answer.decision.target;
+/// A decision and its scalar on the picture.
+pub(super) fn target(spec: &ModelSpec, decision: &Named, value: f64) -> v1::ExplainedTarget {
+    let target = &decision.target;
     let labels = |classes: &[usize]| {
-        classes.iter().map(|class| answer.spec.output.labels[*class].clone()).collect::<Vec<_>>()
+        classes.iter().map(|class| spec.output.labels[*class].clone()).collect::<Vec<_>>()
     };
     let scale = match target.scale() {
         Scale::LogOdds => v1::Scale::LogOdds,
@@ -48,9 +52,9 @@ fn target(answer: &Explained) -> v1::ExplainedTarget {
         Scale::DoubleSoftmax => v1::Scale::DoubleSoftmax,
     };
     v1::ExplainedTarget {
-        label: answer.decision.label.clone(),
-        value: answer.image_score,
-        fill_value: answer.fill_score,
+        label: decision.label.clone(),
+        value,
+        fill_value: None,
         scale: scale.into(),
         pro: labels(target.pro()),
         contra: labels(target.contra()),
@@ -68,7 +72,8 @@ fn figures(Figures { intercept, r2, total, variance }: Figures) -> v1::Figures {
     v1::Figures { intercept, r2, total, variance }
 }
 
-fn adversarial(sample: &Adversarial, spec: &ModelSpec) -> v1::AdversarialSample {
+/// What a search came to.
+pub(super) fn adversarial(sample: &Adversarial, spec: &ModelSpec) -> v1::AdversarialSample {
     let Adversarial { found, change: (largest_change, mean_change) } = sample;
     let (sample, margin) = (&found.sample, Target::manipulated(spec.output.real, spec.classes()));
     v1::AdversarialSample {

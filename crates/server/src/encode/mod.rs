@@ -2,6 +2,8 @@
 
 mod bill;
 mod catalogue;
+mod dataset;
+mod evaluated;
 mod explained;
 mod model;
 mod resolved;
@@ -11,6 +13,8 @@ use unmask_explainer::image::{Affine, Frame, Rect};
 use unmask_protocol::v1;
 
 pub(crate) use self::catalogue::methods;
+pub(crate) use self::dataset::{failure, progress, row, summary};
+pub(crate) use self::evaluated::{evaluated, metrics};
 pub(crate) use self::explained::explained;
 pub(crate) use self::model::model;
 use crate::run::Predicted;
@@ -59,6 +63,7 @@ fn map(map: &Map) -> v1::Map {
         height: map.height as u32,
         width: map.width as u32,
         values: map.data.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        sha256: String::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use unmask_core::{PAPER, Preset};
 use unmask_explainer::fill::Made;
-use unmask_explainer::fill::adversarial::Search;
+use unmask_explainer::fill::adversarial::{Bounded, Paper, Search};
 use unmask_explainer::methods::{Method, Mode};
 use unmask_explainer::segment::Segmentation;
 use unmask_protocol::v1::{self, fill, method, segmentation};
@@ -24,7 +24,7 @@ pub(super) fn resolved(job: &ExplainJob) -> v1::Resolved {
     }
 }
 
-fn method_kind(method: &Method) -> method::Kind {
+pub(super) fn method_kind(method: &Method) -> method::Kind {
     match method {
         Method::Rise(rise) => method::Kind::Rise(v1::Rise {
             masks: Some(rise.masks as u32),
@@ -62,7 +62,7 @@ fn method_kind(method: &Method) -> method::Kind {
     }
 }
 
-fn fill_kind(choice: &FillChoice) -> fill::Kind {
+pub(super) fn fill_kind(choice: &FillChoice) -> fill::Kind {
     match choice {
         FillChoice::Image(bytes) => image(bytes),
         FillChoice::Search(search) => search_kind(search),
@@ -86,26 +86,34 @@ fn fill_kind(choice: &FillChoice) -> fill::Kind {
 
 fn search_kind(search: &Search) -> fill::Kind {
     match search {
-        Search::Bounded(bounded) => fill::Kind::Adversarial(v1::AdversarialFill {
-            max_passes: Some(bounded.max_passes as u32),
-            bound: Some(bounded.bound),
-            margin: Some(bounded.margin),
-            pairs: Some(bounded.pairs as u32),
-            grid: Some(bounded.grid as u32),
-            sigma: Some(bounded.sigma),
-            step: Some(bounded.step),
-            momentum: Some(bounded.momentum),
-        }),
-        Search::Paper(paper) => fill::Kind::AdversarialPaper(v1::AdversarialPaperFill {
-            steps: Some(paper.steps as u32),
-            pairs: Some(paper.pairs as u32),
-            sigma: Some(paper.sigma),
-            step: Some(paper.step),
-        }),
+        Search::Bounded(bounded) => fill::Kind::Adversarial(self::bounded(bounded)),
+        Search::Paper(paper) => fill::Kind::AdversarialPaper(self::paper(paper)),
     }
 }
 
-fn segmentation_kind(cut: &Cut) -> segmentation::Kind {
+pub(super) fn bounded(bounded: &Bounded) -> v1::AdversarialFill {
+    v1::AdversarialFill {
+        max_passes: Some(bounded.max_passes as u32),
+        bound: Some(bounded.bound),
+        margin: Some(bounded.margin),
+        pairs: Some(bounded.pairs as u32),
+        grid: Some(bounded.grid as u32),
+        sigma: Some(bounded.sigma),
+        step: Some(bounded.step),
+        momentum: Some(bounded.momentum),
+    }
+}
+
+pub(super) fn paper(paper: &Paper) -> v1::AdversarialPaperFill {
+    v1::AdversarialPaperFill {
+        steps: Some(paper.steps as u32),
+        pairs: Some(paper.pairs as u32),
+        sigma: Some(paper.sigma),
+        step: Some(paper.step),
+    }
+}
+
+pub(super) fn segmentation_kind(cut: &Cut) -> segmentation::Kind {
     match &cut.segmentation {
         Segmentation::Grid(rows, cols) => segmentation::Kind::Grid(v1::GridSegmentation {
             rows: Some(*rows as u32),

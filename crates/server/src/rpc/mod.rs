@@ -1,5 +1,7 @@
 //! The services. Each call is a few lines: admit, decode, run, encode.
 
+mod dataset;
+mod evaluation;
 mod explanation;
 mod model;
 
@@ -14,6 +16,7 @@ use unmask_core::Violation;
 use unmask_explainer::image;
 use unmask_pool::Cancel;
 
+pub use self::dataset::Answers;
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::decode;
@@ -103,18 +106,30 @@ impl Service {
             progress: self.state.progress.clone(),
         };
         let _guard = Guard(caller.cancel.clone());
-        let (state, blocking_span, blocking_id) = (Arc::clone(&self.state), span.clone(), id.clone());
-        let done = tokio::task::spawn_blocking(move || {
-            // The place is given back when the work has ended, not when the client has gone.
-            let _place = place;
-            let _entered = blocking_span.entered();
-            catch_unwind(AssertUnwindSafe(|| work(&state, blocking_id, wrong, &caller)))
-                .unwrap_or(Err(RequestError::Panicked))
+        let (state, own) = (Arc::clone(&self.state), id.clone());
+        let done = span.in_scope(|| {
+            blocking(move || {
+                // The place is given back when the work has ended, not when the client has gone.
+                let _place = place;
+                work(&state, own, wrong, &caller)
+            })
         });
-        let answer = done.await.unwrap_or(Err(RequestError::Panicked)).map_err(|e| refuse(&span, &e, &id))?;
+        let answer = done.await.map_err(|e| refuse(&span, &e, &id))?;
         span.in_scope(|| tracing::info!("answered"));
         Ok(Response::new(answer))
     }
+}
+
+/// Runs work on a blocking thread, in the span of the one who calls; a panic is an error of that work alone.
+fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
+) -> impl Future<Output = Result<T, RequestError>> {
+    let span = Span::current();
+    let done = tokio::task::spawn_blocking(move || {
+        let _entered = span.entered();
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(RequestError::Panicked))
+    });
+    async move { done.await.unwrap_or(Err(RequestError::Panicked)) }
 }
 
 /// Logs a request that has no answer, and gives its status.

@@ -37,6 +37,8 @@ pub(crate) enum Why {
     Deadline,
     /// The budget was spent.
     Budget,
+    /// The same had been asked about in this request.
+    Duplicate,
     /// They were run for an earlier request.
     Cached,
     /// They were run for another request at the same time.

@@ -11,7 +11,7 @@ use unmask_explainer::segment::{MOST_SEGMENTS, Ranked, Segmentation, rank};
 
 use super::fill::{References, Searched, refer};
 use super::{Bill, Caller, Seen, bill, see, warnings};
-use crate::decode::{ExplainJob, FillChoice, Named, Outputs};
+use crate::decode::{Cut, ExplainJob, FillChoice, Named, Outputs};
 use crate::error::RequestError;
 use crate::fills::{Fills, Found};
 
@@ -61,7 +61,7 @@ pub(crate) fn explain(
     let subject = &job.subject;
     let spec = Arc::clone(subject.served.spec());
     let seen = see(subject, limits)?;
-    let segments = cut(job, &seen)?;
+    let segments = cut(&job.cut, &spec, &seen.tensor, job.seed, "segmentation")?;
     let made = super::fill::made(job, &seen, &segments, limits)?;
     let decode = started.elapsed();
 
@@ -133,12 +133,17 @@ pub(crate) fn explain(
     })
 }
 
-/// The regions of the picture. What cuts it into more than can be worked with is refused before anything is paid for.
-fn cut(job: &ExplainJob, seen: &Seen) -> Result<Arc<LabelMap>, RequestError> {
+/// The regions of a picture. What cuts it into more than can be worked with is refused before anything is paid for.
+pub(super) fn cut(
+    cut: &Cut,
+    spec: &ModelSpec,
+    image: &Tensor,
+    seed: u64,
+    path: &str,
+) -> Result<Arc<LabelMap>, RequestError> {
     let _span = tracing::info_span!("segment").entered();
-    let segmentation = &job.cut.segmentation;
-    let input = &job.subject.served.spec().input;
-    let segments = segmentation.segment(&seen.tensor, input, job.seed);
+    let segmentation = &cut.segmentation;
+    let segments = segmentation.segment(image, &spec.input, seed);
     // A grid is bounded by its sides, and where segments are worked with, by what was checked of the request.
     if segments.count() <= MOST_SEGMENTS || matches!(segmentation, Segmentation::Grid(..)) {
         return Ok(segments);
@@ -147,7 +152,7 @@ fn cut(job: &ExplainJob, seen: &Seen) -> Result<Arc<LabelMap>, RequestError> {
         "cuts this picture into {} regions, at most {MOST_SEGMENTS} are allowed; ask for fewer or larger ones",
         segments.count()
     );
-    Err(RequestError::Invalid(vec![Violation::new("segmentation", message)]))
+    Err(RequestError::Invalid(vec![Violation::new(path, message)]))
 }
 
 fn run(method: &Method, context: &Context<'_>) -> Result<Explanation, RequestError> {

@@ -9,10 +9,10 @@ use unmask_core::{LabelMap, Tensor};
 use unmask_explainer::fill::Made;
 use unmask_explainer::fill::adversarial::Search;
 use unmask_explainer::image::{self, Limits};
-use unmask_pool::{Job, Limits as JobLimits, Meter};
+use unmask_pool::{Job, Limits as JobLimits, Meter, Served};
 
 use super::{Caller, Saving, Seen, bill, read, whole};
-use crate::decode::{ExplainJob, FillChoice};
+use crate::decode::{ExplainJob, FillChoice, Subject};
 use crate::error::RequestError;
 use crate::fills::{Fills, Found, Key, Paid};
 
@@ -25,6 +25,7 @@ pub(super) struct References {
 }
 
 /// A search, and who ran it.
+#[derive(Clone)]
 pub(super) struct Searched {
     pub(super) found: Arc<Found>,
     paid: Paid,
@@ -41,6 +42,33 @@ impl Searched {
     }
 }
 
+/// Where a fill comes from, with the caller's picture decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Source {
+    Made(Made),
+    Search(Search),
+}
+
+impl Source {
+    /// The source that was chosen; `path` is the field of the choice.
+    pub(super) fn new(
+        choice: &FillChoice,
+        subject: &Subject,
+        limits: &Limits,
+        path: &str,
+    ) -> Result<Self, RequestError> {
+        Ok(match choice {
+            FillChoice::Search(search) => Self::Search(search.clone()),
+            FillChoice::Made(made) => Self::Made(made.clone()),
+            FillChoice::Image(bytes) => {
+                let picture = read(bytes, limits, &format!("{path}.image.image"))?;
+                let input = &subject.served.spec().input;
+                Self::Made(Made::Image(Arc::new(image::to_tensor(&picture, subject.crop, input))))
+            }
+        })
+    }
+}
+
 /// A fill that needs no forward pass.
 pub(super) fn made(
     job: &ExplainJob,
@@ -50,15 +78,10 @@ pub(super) fn made(
 ) -> Result<Option<Arc<Tensor>>, RequestError> {
     let _span = tracing::info_span!("fill").entered();
     let input = &job.subject.served.spec().input;
-    let made = match &job.fill {
-        FillChoice::Search(_) => return Ok(None),
-        FillChoice::Made(made) => made.clone(),
-        FillChoice::Image(bytes) => {
-            let picture = read(bytes, limits, "fill.image.image")?;
-            Made::Image(Arc::new(image::to_tensor(&picture, job.subject.crop, input)))
-        }
-    };
-    Ok(Some(made.resolve(&seen.tensor, segments, input, job.seed)))
+    match Source::new(&job.fill, &job.subject, limits, "fill")? {
+        Source::Search(_) => Ok(None),
+        Source::Made(made) => Ok(Some(made.resolve(&seen.tensor, segments, input, job.seed))),
+    }
 }
 
 /// Scores picture and fill; searches for the fill in between where it was not made.
@@ -73,7 +96,10 @@ pub(super) fn refer(
     match (&job.fill, made) {
         (FillChoice::Search(search), _) => {
             let logits = whole(forward, &[image])?.row(0).to_vec();
-            let searched = find(job, search, image, fills, caller)?;
+            let served = &job.subject.served;
+            // The picture's own pass stands before the search in what the caller is told.
+            let told = (1, job.announced());
+            let searched = find(served, search, image, job.seed, told, fills, caller)?;
             // Whoever paid for it: what a budget allows must not depend on what others have asked for.
             forward.charge(searched.found.sample.passes);
             let fill = Arc::clone(&searched.found.sample.tensor);
@@ -89,19 +115,20 @@ pub(super) fn refer(
     }
 }
 
-fn find(
-    job: &ExplainJob,
+/// Searches, or waits for the search of another; `told` are the passes before it and all that are announced.
+pub(super) fn find(
+    served: &Arc<Served>,
     search: &Search,
     image: &Arc<Tensor>,
+    seed: u64,
+    (before, announced): (u64, u64),
     fills: &Fills,
     caller: &Caller,
 ) -> Result<Searched, RequestError> {
     let _span = tracing::info_span!("search").entered();
-    let served = Arc::clone(&job.subject.served);
-    let key = Key::new(image, served.spec(), search, job.seed);
-    let (search, image, seed) = (search.clone(), Arc::clone(image), job.seed);
-    // The picture's own pass stands before the search in what the caller is told.
-    let progress = caller.told_after(1, job.announced());
+    let key = Key::new(image, served.spec(), search, seed);
+    let (served, search, image) = (Arc::clone(served), search.clone(), Arc::clone(image));
+    let progress = caller.told_after(before, announced);
     let run = move |cancel| {
         // No deadline and no budget of the one who asks first: others may wait for the same.
         let forward = served.job(JobLimits { cancel, progress, ..JobLimits::default() })?;

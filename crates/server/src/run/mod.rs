@@ -2,9 +2,11 @@
 //! a blocking thread and knows neither messages nor the socket.
 
 mod bill;
+mod evaluate;
 mod explain;
 mod fill;
 mod predict;
+mod summary;
 mod warnings;
 
 use std::sync::Arc;
@@ -15,8 +17,10 @@ use unmask_explainer::image::{self, Frame, Picture};
 use unmask_pool::{Cancel, Limits};
 
 pub(crate) use self::bill::{Bill, Saving, Why};
+pub(crate) use self::evaluate::{Evaluation, Outcome, Scored, evaluate};
 pub(crate) use self::explain::{Adversarial, Explained, explain};
 pub(crate) use self::predict::{Predicted, predict};
+pub(crate) use self::summary::{Mean, means};
 use crate::decode::Subject;
 use crate::error::RequestError;
 

@@ -1,0 +1,209 @@
+//! A dataset's plan and items.
+
+use unmask_core::{Kind as Bound, Param, Preset, Violation};
+use unmask_explainer::image;
+use unmask_explainer::metrics::Better;
+use unmask_protocol::v1::{self, dataset_item, dataset_row};
+
+use super::evaluation::{Plan, alone};
+use super::{request_id, shown};
+use crate::error::RequestError;
+use crate::models::Models;
+
+/// Resamples of the bootstrap.
+const RESAMPLES: Param = Param {
+    name: "resamples",
+    unit: "",
+    kind: Bound::Integer { default: 2000, min: 100, max: 10_000 },
+    paper: None,
+    help: "Resamples of the bootstrap of means.",
+    source: "ours: two digits of a 95 % interval",
+};
+/// Confidence of the intervals.
+const CONFIDENCE: Param = Param {
+    name: "confidence",
+    unit: "",
+    kind: Bound::Real { default: 0.95, min: 0.5, max: 0.999 },
+    paper: None,
+    help: "Confidence of the intervals.",
+    source: "convention",
+};
+
+/// A plan for many pictures.
+pub(crate) struct DatasetJob {
+    pub(crate) request_id: String,
+    /// As it was sent: it is decoded again with every picture.
+    pub(crate) message: v1::EvaluationPlan,
+    pub(crate) plan: Plan,
+    pub(crate) served: std::sync::Arc<unmask_pool::Served>,
+    pub(crate) resamples: u32,
+    pub(crate) confidence: f64,
+}
+
+/// An item that can be worked on.
+pub(crate) enum Item {
+    /// A picture.
+    Picture(Box<v1::DatasetPicture>),
+    /// A row that is known.
+    Known(Box<(v1::DatasetRow, Known)>),
+}
+
+/// What takes its part in the summary: the figures of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) family: String,
+    pub(crate) failed: bool,
+    pub(crate) figures: Vec<KnownFigure>,
+}
+
+/// A figure of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KnownFigure {
+    /// Places of the explanation and of the metric in the plan; controls come after the candidates.
+    pub(crate) place: (usize, usize),
+    pub(crate) name: String,
+    pub(crate) better: Better,
+    pub(crate) value: Option<f64>,
+}
+
+/// The first message of a dataset.
+pub(crate) fn dataset(
+    message: v1::EvaluateDatasetRequest,
+    models: &Models,
+    limits: &image::Limits,
+) -> Result<DatasetJob, RequestError> {
+    let Some(v1::evaluate_dataset_request::Kind::Plan(message)) = message.kind else {
+        let message = "the first message is the plan, each further one an item";
+        return Err(RequestError::Invalid(vec![Violation::new("plan", message)]));
+    };
+    let mut wrong = Vec::new();
+    let request_id = request_id(&message.request_id).unwrap_or_else(|violation| {
+        wrong.push(violation);
+        String::new()
+    });
+    let clean = Preset::Clean;
+    let resamples = bare(&mut wrong, |w| RESAMPLES.integer(message.resamples.map(u64::from), clean, "", w));
+    let confidence = bare(&mut wrong, |w| CONFIDENCE.real(message.confidence, clean, "", w));
+    let message = message.plan.unwrap_or_default();
+    let nested = |error| match error {
+        RequestError::Invalid(violations) => {
+            RequestError::Invalid(violations.into_iter().map(below).collect())
+        }
+        RequestError::NoModel(violation) => RequestError::NoModel(below(violation)),
+        other => other,
+    };
+    let (served, plan) = alone(message.clone(), models, limits, wrong).map_err(nested)?;
+    Ok(DatasetJob { request_id, message, plan, served, resamples: resamples as u32, confidence })
+}
+
+/// The field as it lies below the stream's first message.
+fn below(violation: Violation) -> Violation {
+    Violation { field: format!("plan.{}", violation.field), ..violation }
+}
+
+/// Reads a parameter that lies at the top.
+fn bare<T>(wrong: &mut Vec<Violation>, read: impl FnOnce(&mut Vec<Violation>) -> T) -> T {
+    let mut own = Vec::new();
+    let value = read(&mut own);
+    wrong.extend(own.into_iter().map(|v| Violation { field: v.field.trim_start_matches('.').into(), ..v }));
+    value
+}
+
+/// A further message: its id, and the item or what is wrong with it.
+///
+/// # Errors
+/// A message that is no item ends the stream.
+pub(crate) fn item(
+    message: v1::EvaluateDatasetRequest,
+    plan: &Plan,
+) -> Result<(String, Result<Item, RequestError>), RequestError> {
+    let Some(v1::evaluate_dataset_request::Kind::Item(message)) = message.kind else {
+        let message = "the plan comes once, and each further message is an item";
+        return Err(RequestError::Invalid(vec![Violation::new("item", message)]));
+    };
+    const LONGEST: usize = 128;
+    let id = message.id;
+    if id.is_empty() || id.len() > LONGEST || !id.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+        let message =
+            format!("got {} bytes, allowed are 1 to {LONGEST} printable ASCII characters", id.len());
+        return Err(RequestError::Invalid(vec![Violation::new("item.id", message)]));
+    }
+    let invalid = |field: &str, message: String| RequestError::Invalid(vec![Violation::new(field, message)]);
+    let item = match message.kind {
+        None => Err(invalid("item.kind", "is not set, set picture or row".into())),
+        Some(dataset_item::Kind::Picture(picture)) => {
+            let family = &picture.family;
+            if family.len() > LONGEST || !family.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+                let message = format!(
+                    "got {} bytes, allowed are up to {LONGEST} printable ASCII characters",
+                    family.len()
+                );
+                Err(invalid("item.picture.family", message))
+            } else {
+                Ok(Item::Picture(Box::new(picture)))
+            }
+        }
+        Some(dataset_item::Kind::Row(row)) => match known(&row, plan) {
+            Ok(known) => Ok(Item::Known(Box::new((v1::DatasetRow { id: id.clone(), ..row }, known)))),
+            Err(message) => Err(invalid("item.row", message)),
+        },
+    };
+    Ok((id, item))
+}
+
+/// What a row says, where it is one of this plan.
+pub(crate) fn known(row: &v1::DatasetRow, plan: &Plan) -> Result<Known, String> {
+    let family = row.family.clone();
+    let answer = match &row.kind {
+        None => return Err("is empty, it holds an answer or a failure".into()),
+        Some(dataset_row::Kind::Failure(_)) => {
+            return Ok(Known { family, failed: true, figures: Vec::new() });
+        }
+        Some(dataset_row::Kind::Answer(answer)) => answer,
+    };
+    let names = plan.names();
+    let got = answer.evaluated.iter().map(|evaluated| evaluated.name.as_str());
+    if !got.eq(names.iter().copied()) {
+        return Err(format!("is of another plan: its explanations are not {}", names.join(", ")));
+    }
+    let mut figures = Vec::new();
+    for (i, evaluated) in answer.evaluated.iter().enumerate() {
+        let metrics = plan.measures.iter().map(|m| m.metric.about().entry.name);
+        if !evaluated.results.iter().map(|r| r.metric.as_str()).eq(metrics) {
+            let name = shown(&evaluated.name);
+            return Err(format!("is of another plan: the metrics of \"{name}\" are others"));
+        }
+        for (j, result) in evaluated.results.iter().enumerate() {
+            for figure in &result.figures {
+                if figure.value.is_some_and(|value| !value.is_finite()) {
+                    return Err(format!("has a value of {} that is not finite", shown(&figure.name)));
+                }
+                figures.push(KnownFigure {
+                    place: (i, j),
+                    name: figure.name.clone(),
+                    better: better(figure.better())?,
+                    value: figure.value,
+                });
+            }
+        }
+    }
+    Ok(Known { family, failed: false, figures })
+}
+
+fn better(better: v1::Better) -> Result<Better, String> {
+    Ok(match better {
+        v1::Better::Higher => Better::Higher,
+        v1::Better::Lower => Better::Lower,
+        v1::Better::Zero => Better::Zero,
+        v1::Better::Neither => Better::Neither,
+        v1::Better::Unspecified => return Err("has a figure without a direction".into()),
+    })
+}
+
+impl Plan {
+    /// The names of all explanations, the controls' last.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let controls: &[&str] = if self.controls { &super::CONTROLS } else { &[] };
+        self.candidates.iter().map(|c| c.name.as_str()).chain(controls.iter().copied()).collect()
+    }
+}

@@ -1,0 +1,185 @@
+//! Many pictures under one plan: items in, rows out in their order, the summary last.
+//!
+//! A stream takes a place for each picture that it works on at the same time, of which there are few: the first like any
+//! request, the others only while the server has places to spare. Further items wait in the client, by HTTP/2's own flow
+//! control. When the client has gone, everything that was begun for it is cancelled.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::{Stream, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tracing::Instrument as _;
+use unmask_core::Violation;
+use unmask_explainer::metrics::bootstrap::Bootstrap;
+use unmask_pool::Cancel;
+use unmask_protocol::v1::{self, dataset_row};
+
+use super::{Guard, Service, State, refuse};
+use crate::decode::{self, DatasetJob, Item, Known};
+use crate::error::RequestError;
+use crate::run::{self, Caller};
+use crate::{encode, error};
+
+/// Answers of a dataset.
+pub type Answers = Pin<Box<dyn Stream<Item = Result<v1::EvaluateDatasetResponse, Status>> + Send>>;
+
+/// Pictures of one stream that are worked on at the same time: while one waits for a search's next step, another has rounds.
+const AT_ONCE: usize = 4;
+/// Items of one stream; their figures are held for the summary.
+const MOST_ITEMS: usize = 20_000;
+/// Answers that wait for a client that is slow to read.
+const WAITING: usize = 4;
+
+impl Service {
+    /// Evaluates every item under the plan that comes first; for use in process as well.
+    pub fn dataset<S>(&self, requests: S) -> Answers
+    where
+        S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
+    {
+        let (answers, receiver) = mpsc::channel(WAITING);
+        let state = Arc::clone(&self.state);
+        let span =
+            tracing::info_span!("request", call = "evaluate_dataset", request_id = tracing::field::Empty);
+        let own = span.clone();
+        let work = async move {
+            let gone = answers.clone();
+            tokio::select! {
+                // What is dropped here is cancelled.
+                () = gone.closed() => {}
+                done = drive(state, requests, &answers, &own) => {
+                    if let Err(status) = done {
+                        // A client that has gone needs no answer.
+                        let _ = answers.send(Err(status)).await;
+                    }
+                }
+            }
+        };
+        tokio::spawn(work.instrument(span));
+        Box::pin(ReceiverStream::new(receiver))
+    }
+}
+
+type Sender = mpsc::Sender<Result<v1::EvaluateDatasetResponse, Status>>;
+
+async fn drive<S>(
+    state: Arc<State>,
+    mut requests: S,
+    answers: &Sender,
+    span: &tracing::Span,
+) -> Result<(), Status>
+where
+    S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
+{
+    let first = requests.next().await.transpose()?.unwrap_or_default();
+    let job = decode::dataset(first, &state.models, &state.limits).map_err(|e| refuse(span, &e, ""))?;
+    let job = Arc::new(job);
+    span.record("request_id", &job.request_id);
+    let mut places = vec![state.admission.enter().map_err(|e| refuse(span, &e, &job.request_id))?];
+    places.extend((1..AT_ONCE).map_while(|_| state.admission.spare()));
+    let at_once = places.len();
+    let ids = Arc::new(Mutex::new(HashSet::new()));
+    let of = Arc::clone(&job);
+    let mut rows = Box::pin(
+        requests
+            .map(move |message| one(Arc::clone(&state), Arc::clone(&of), Arc::clone(&ids), message))
+            .buffered(at_once),
+    );
+    let (mut known, mut failed, mut passes) = (Vec::new(), 0, 0);
+    while let Some(row) = rows.next().await {
+        let row = row?;
+        let own =
+            decode::known(&row, &job.plan).map_err(|_| RequestError::Panicked.status(&job.request_id))?;
+        failed += u64::from(own.failed);
+        if let Some(dataset_row::Kind::Answer(answer)) = &row.kind {
+            passes += answer.cost.as_ref().map_or(0, |cost| cost.run);
+        }
+        known.push(own);
+        for answer in [encode::row(row), encode::progress(known.len() as u64, failed, passes)] {
+            // A client that has gone is seen above.
+            let _ = answers.send(Ok(answer)).await;
+        }
+    }
+    drop(places);
+    let items = known.len() as u64;
+    let summary = tokio::task::spawn_blocking(move || summarise(&job, &known, items, failed)).await;
+    let summary = summary.map_err(|_| RequestError::Panicked.status(""))?;
+    let _ = answers.send(Ok(summary)).await;
+    tracing::info!(items, failed, "answered");
+    Ok(())
+}
+
+fn summarise(job: &DatasetJob, known: &[Known], items: u64, failed: u64) -> v1::EvaluateDatasetResponse {
+    let bootstrap = Bootstrap { resamples: job.resamples, confidence: job.confidence, seed: job.plan.seed };
+    encode::summary(job, items, failed, run::means(&job.plan, known, &bootstrap))
+}
+
+/// The row of an item. A message that is no item, and a broken stream, end everything.
+async fn one(
+    state: Arc<State>,
+    job: Arc<DatasetJob>,
+    ids: Arc<Mutex<HashSet<String>>>,
+    message: Result<v1::EvaluateDatasetRequest, Status>,
+) -> Result<v1::DatasetRow, Status> {
+    let (id, item) = decode::item(message?, &job.plan).map_err(|e| e.status(&job.request_id))?;
+    let fresh = {
+        let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.len() == MOST_ITEMS {
+            let message = format!("there are more than {MOST_ITEMS} items; send them in several streams");
+            return Err(RequestError::Invalid(vec![Violation::new("item", message)]).status(&job.request_id));
+        }
+        ids.insert(id.clone())
+    };
+    let picture = match item {
+        _ if !fresh => Err(RequestError::Invalid(vec![Violation::new("item.id", "is there twice")])),
+        Ok(Item::Known(known)) => return Ok(known.0),
+        Ok(Item::Picture(picture)) => Ok(picture),
+        Err(error) => Err(error),
+    };
+    let (family, label, done) = match picture {
+        Err(error) => (String::new(), String::new(), Err(error)),
+        Ok(picture) => {
+            let label = picture.label.clone();
+            let family = if picture.family.is_empty() { label.clone() } else { picture.family.clone() };
+            (family, label, evaluate(state, job, *picture).await)
+        }
+    };
+    Ok(match done {
+        Ok(answer) => v1::DatasetRow { id, family, label, kind: Some(dataset_row::Kind::Answer(answer)) },
+        Err(error) => {
+            tracing::warn!(item = id, %error, "item failed");
+            let (code, message) = (error::code(&error), error.to_string());
+            encode::failure(&id, &family, &label, code, message)
+        }
+    })
+}
+
+/// Evaluates one picture on a blocking thread, until it is done or the client has gone.
+async fn evaluate(
+    state: Arc<State>,
+    job: Arc<DatasetJob>,
+    picture: v1::DatasetPicture,
+) -> Result<v1::EvaluateResponse, RequestError> {
+    // The stream's deadline is the client's; a row that it cut short would pass for a whole one.
+    let caller = Caller { cancel: Cancel::default(), ..Caller::default() };
+    let _guard = Guard(caller.cancel.clone());
+    let request = v1::EvaluateRequest {
+        request_id: String::new(),
+        image: picture.image,
+        crop: picture.crop,
+        plan: Some(job.message.clone()),
+        mask: picture.mask,
+        label: picture.label,
+        dry_run: false,
+    };
+    super::blocking(move || {
+        let job = decode::evaluate(request, &state.models, &state.limits, Vec::new())?;
+        let answer = run::evaluate(&job, &state.limits, &state.fills, &caller)?;
+        let answer = encode::evaluated(String::new(), &job, answer);
+        Ok(v1::EvaluateResponse { resolved: None, ..answer })
+    })
+    .await
+}
