@@ -1,7 +1,7 @@
 //! What the explanations of one request share, and maps that the caller brings.
 
 use tonic::Code;
-use unmask_protocol::v1::{self, candidate, fill, metric};
+use unmask_protocol::v1::{self, candidate, fill};
 use unmask_tests::{Root, assert_adds_up, sample, target};
 
 use crate::{adversarial, evaluate, figures, made, metric, metrics, occlusion, planned, quick, request};

@@ -4,7 +4,7 @@ use tokio_stream::StreamExt as _;
 use tonic::{Code, Status};
 use unmask_protocol::v1::evaluate_dataset_request::Kind as Asked;
 use unmask_protocol::v1::evaluate_dataset_response::Kind as Answered;
-use unmask_protocol::v1::{self, dataset_item, dataset_row, metric};
+use unmask_protocol::v1::{self, dataset_item, dataset_row};
 use unmask_server::{Service, status_of};
 use unmask_tests::{Root, sample, until};
 

@@ -40,7 +40,7 @@ pub(crate) fn original() -> fill::Kind {
 
 /// A short search within the usual bound.
 pub(crate) fn adversarial() -> v1::AdversarialFill {
-    v1::AdversarialFill { max_passes: Some(400), ..v1::AdversarialFill::default() }
+    v1::AdversarialFill { max_passes: Some(150), ..v1::AdversarialFill::default() }
 }
 
 /// Every metric of the contract.
@@ -48,13 +48,13 @@ pub(crate) fn metrics() -> Vec<v1::Metric> {
     let bounded = || Some(v1::Attack { kind: Some(v1::attack::Kind::Bounded(adversarial())) });
     [
         metric::Kind::AdversarialSufficiency(v1::AdversarialSufficiency {
-            regions: Some(2),
+            regions: Some(1),
             attack: bounded(),
         }),
         metric::Kind::Stability(v1::Stability { attack: bounded(), ..Default::default() }),
-        metric::Kind::Deletion(v1::Deletion::default()),
-        metric::Kind::Insertion(v1::Insertion::default()),
-        metric::Kind::PixelFlipping(v1::PixelFlipping::default()),
+        metric::Kind::Deletion(v1::Deletion { step: Some(1024), fill: None }),
+        metric::Kind::Insertion(v1::Insertion { step: Some(1024), fill: None }),
+        metric::Kind::PixelFlipping(v1::PixelFlipping { regions: Some(20), ..Default::default() }),
         metric::Kind::Road(v1::Road::default()),
         metric::Kind::AverageDrop(v1::AverageDrop::default()),
         metric::Kind::Comprehensiveness(v1::Comprehensiveness::default()),
@@ -72,7 +72,7 @@ pub(crate) fn metrics() -> Vec<v1::Metric> {
         metric::Kind::TotalVariation(v1::TotalVariation {}),
         metric::Kind::Spread(v1::Spread {}),
         metric::Kind::Centredness(v1::Centredness {}),
-        metric::Kind::MaxSensitivity(v1::MaxSensitivity { draws: Some(2), ..Default::default() }),
+        metric::Kind::MaxSensitivity(v1::MaxSensitivity { draws: Some(1), ..Default::default() }),
         metric::Kind::Rfxg(v1::Rfxg::default()),
     ]
     .map(metric)

@@ -1,7 +1,7 @@
 //! Wrong requests: one clear error that names every wrong field, and no forward pass.
 
 use tonic::Code;
-use unmask_protocol::v1::{self, candidate, fill, metric};
+use unmask_protocol::v1::{self, candidate, fill};
 use unmask_server::status_of;
 use unmask_tests::{Root, model, png, rise};
 

@@ -65,7 +65,7 @@ impl Metric for MaxSensitivity {
     }
 
     fn announced(&self, size: &Size) -> u64 {
-        self.draws * size.again
+        self.draws * size.again.unwrap_or(0)
     }
 
     fn measure(&self, case: &Case<'_>) -> Result<Measured, ForwardError> {

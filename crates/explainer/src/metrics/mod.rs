@@ -212,8 +212,8 @@ pub struct Size {
     pub height: usize,
     /// Columns of the model's frame.
     pub width: usize,
-    /// Upper bound of the passes of explaining another picture in the same way; 0 where there is no method.
-    pub again: u64,
+    /// Upper bound of the passes of explaining another picture in the same way; `None` where that cannot be done.
+    pub again: Option<u64>,
 }
 
 /// An explanation and everything that it may be held against.

@@ -121,7 +121,7 @@ mod tests {
         let measured = planted.measure(&PixelFlipping { patch: 1, regions: 2 });
         assert!((measured.figures[0].value.unwrap() - (4.0 + 6.0) / 9.0 / 3.0).abs() < 1e-6);
         assert_eq!(measured.curves[0].x, [0.0, 0.2, 0.4]);
-        let size = Size { height: 1, width: 5, again: 0 };
+        let size = Size { height: 1, width: 5, again: None };
         assert_eq!(PixelFlipping { patch: 2, regions: 100 }.announced(&size), 3);
     }
 }

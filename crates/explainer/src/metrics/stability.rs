@@ -79,7 +79,7 @@ impl Metric for Stability {
             Search::Bounded(_) => POINTS as u64,
             Search::Paper(_) => 0,
         };
-        if size.again == 0 { 0 } else { self.attack.announced() + line + size.again }
+        size.again.map_or(0, |again| self.attack.announced() + line + again)
     }
 
     fn measure(&self, case: &Case<'_>) -> Result<Measured, ForwardError> {

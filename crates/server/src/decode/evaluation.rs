@@ -6,7 +6,7 @@ use std::sync::Arc;
 use unmask_core::{ModelSpec, Preset, Reading, Scale, Violation};
 use unmask_explainer::image;
 use unmask_explainer::methods::Method;
-use unmask_explainer::metrics::{Metric as _, Need};
+use unmask_explainer::metrics::Need;
 use unmask_pool::Served;
 use unmask_protocol::v1::{self, candidate};
 
@@ -262,13 +262,15 @@ fn candidate_kind(
                 };
                 made = fill.map(|fill| (method, preset, fill));
             });
-            let (method, preset, fill) = made?;
-            let needed = method.needs_segments() || fill.needs_segments();
-            let cut = match (message.segmentation, &plan.segmentation) {
-                (Some(given), _) => cut(given, path, needed, seeing, wrong)?,
-                (None, Some(given)) => cut(given.clone(), path, needed, seeing, &mut Vec::new())?,
-                (None, None) => segmentation::default(&method, preset, true),
+            // Metrics attack segments, so that no segmentation may have more of them than can be worked with.
+            let given = match (message.segmentation, &plan.segmentation) {
+                (Some(given), _) => Some(cut(given, path, true, seeing, wrong)?),
+                // What is wrong with the plan's has been said.
+                (None, Some(given)) => Some(cut(given.clone(), path, true, seeing, &mut Vec::new())?),
+                (None, None) => None,
             };
+            let (method, preset, fill) = made?;
+            let cut = given.unwrap_or_else(|| segmentation::default(&method, preset, true));
             let usual = usual_scale(&method, preset);
             // What is wrong with the target has been said for the plan.
             let question = target::target(plan.target.clone(), usual, seeing.spec, &mut Vec::new());

@@ -39,12 +39,12 @@ pub(super) fn method(
 /// The name of a method, as in the contract.
 pub(super) fn name(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Rise(_) => rise::DESCRIPTOR.name,
-        Kind::Occlusion(_) => occlusion::DESCRIPTOR.name,
-        Kind::Lime(_) => lime::DESCRIPTOR.name,
-        Kind::Sobol(_) => sobol::DESCRIPTOR.name,
-        Kind::PartitionShap(_) => partition_shap::DESCRIPTOR.name,
-        Kind::KernelShap(_) => kernel_shap::DESCRIPTOR.name,
+        Kind::Rise(_) => "rise",
+        Kind::Occlusion(_) => "occlusion",
+        Kind::Lime(_) => "lime",
+        Kind::Sobol(_) => "sobol",
+        Kind::PartitionShap(_) => "partition_shap",
+        Kind::KernelShap(_) => "kernel_shap",
     }
 }
 

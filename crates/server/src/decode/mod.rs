@@ -17,7 +17,7 @@ use unmask_explainer::methods::Method;
 use unmask_pool::Served;
 use unmask_protocol::v1;
 
-pub(crate) use self::dataset::{DatasetJob, Item, Known, dataset, item};
+pub(crate) use self::dataset::{DatasetJob, Item, Known, dataset, item, known};
 pub(crate) use self::evaluation::{CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate};
 pub(crate) use self::fill::FillChoice;
 pub(crate) use self::metric::Measure;

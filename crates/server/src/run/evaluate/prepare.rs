@@ -136,8 +136,10 @@ pub(super) fn size(job: &EvaluateJob, at: usize) -> Size {
     let input = &job.subject.served.spec().input;
     let again = match job.plan.candidates.get(at).map(|candidate| &candidate.kind) {
         // The changed picture's own score as well.
-        Some(Kind::Made(making)) => 1 + making.announced(),
-        Some(Kind::Supplied(_)) | None => 0,
+        Some(Kind::Made(making)) => Some(1 + making.announced()),
+        Some(Kind::Supplied(_)) => None,
+        // A control says the same of every picture.
+        None => Some(0),
     };
     Size { height: input.height, width: input.width, again }
 }
