@@ -104,7 +104,7 @@ impl<'a> Work<'a> {
             let at = self.prepared.candidates.len() + i;
             // A control says the same of every picture.
             let again = |_: &Arc<Tensor>| Ok(map.clone());
-            let explained = Ok(taken(map.clone(), Reading::Importance));
+            let explained = Ok(taken(map.clone(), Reading::Evidence));
             let segments = &self.prepared.segments;
             scored.push(self.score(at, name, explained, segments, Some(&again))?);
         }
