@@ -13,6 +13,8 @@ fn run_scripts(kit: &Path) -> anyhow::Result<()> {
     for script in files(kit, "py")? {
         let requirements = match script.file_name().and_then(|name| name.to_str()) {
             Some("common.py") => continue,
+            // Quantus brings an OpenCV that cannot stand beside the others'.
+            Some("metrics.py") => "requirements-metrics.txt",
             // Torch is too large to be asked for with the rest.
             Some("resize.py") => "requirements-torch.txt",
             _ => "requirements.txt",

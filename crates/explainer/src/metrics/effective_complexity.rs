@@ -1,7 +1,7 @@
 //! Effective complexity: how many values are not 0.
 //!
-//! The number of pixels whose absolute value is above `threshold`, in the map's own unit; the share is of all pixels. Lower is
-//! better. Nguyen and Martinez, arXiv 2007.07584, as Quantus counts it, with its threshold. Cost: none.
+//! The number of pixels whose absolute value is above `threshold` of the largest; the share is of all pixels. 0 for a map of
+//! zeros. Lower is better. Nguyen and Martinez, arXiv 2007.07584, as Quantus counts it, with its threshold. Cost: none.
 //!
 //! It says nothing of where the values lie, so that it cannot tell a right explanation from a wrong one. A map from random
 //! masks has a value almost everywhere.
@@ -11,13 +11,13 @@ use unmask_core::{ForwardError, Kind, Param};
 use super::{About, Better, Case, FigureAbout, Measured, Metric, Size};
 use crate::catalogue::Descriptor;
 
-/// Smallest absolute value that counts.
+/// Smallest absolute value that counts, of the largest.
 pub const THRESHOLD: Param = Param {
     name: "threshold",
     unit: "",
-    kind: Kind::Real { default: 0.000_01, min: 0.0, max: 1_000_000.0 },
+    kind: Kind::Real { default: 0.000_01, min: 0.0, max: 1.0 },
     paper: None,
-    help: "Smallest absolute value that counts.",
+    help: "Smallest absolute value that counts, of the largest.",
     source: "Quantus",
 };
 
@@ -41,7 +41,7 @@ pub const ABOUT: About = About {
 /// Parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EffectiveComplexity {
-    /// Smallest absolute value that counts.
+    /// Smallest absolute value that counts, of the largest.
     pub threshold: f64,
 }
 
@@ -55,8 +55,8 @@ impl Metric for EffectiveComplexity {
     }
 
     fn measure(&self, case: &Case<'_>) -> Result<Measured, ForwardError> {
-        let values = case.map.data.iter();
-        let count = values.filter(|v| f64::from(v.abs()) > self.threshold).count() as f64;
+        let least = self.threshold * f64::from(case.map.peak());
+        let count = case.map.data.iter().filter(|v| f64::from(v.abs()) > least).count() as f64;
         Ok(Measured::of(&ABOUT, &[Ok(count), Ok(count / case.map.data.len().max(1) as f64)]))
     }
 }
@@ -70,7 +70,7 @@ mod tests {
     fn values_above_the_threshold_are_counted_whatever_their_sign() {
         let map = vec![0.0, -0.5, 0.25, 2.0];
         let planted = Planted::new(1, 4, &["real", "fake"], map, |_| vec![0.0, 0.0]);
-        let values = planted.measure(&EffectiveComplexity { threshold: 0.25 }).figures;
+        let values = planted.measure(&EffectiveComplexity { threshold: 0.125 }).figures;
         assert_eq!((values[0].value, values[1].value), (Ok(2.0), Ok(0.5)));
     }
 }

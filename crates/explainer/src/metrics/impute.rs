@@ -13,7 +13,7 @@ const PRECISE: f64 = 1e-8;
 const MOST_STEPS: usize = 5000;
 
 /// The picture with the removed pixels imputed, before any noise.
-pub(super) fn impute(image: &Tensor, removed: &[bool]) -> Tensor {
+pub fn impute(image: &Tensor, removed: &[bool]) -> Tensor {
     let (height, width) = (image.height(), image.width());
     let system = System::new(removed, height, width);
     let mut data = Vec::with_capacity(image.data().len());

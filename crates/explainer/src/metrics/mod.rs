@@ -51,7 +51,7 @@ pub mod controls;
 pub mod deletion;
 pub mod effective_complexity;
 pub mod entropy;
-mod impute;
+pub mod impute;
 pub mod insertion;
 pub mod iou;
 pub mod max_sensitivity;
@@ -385,7 +385,9 @@ impl Case<'_> {
         })?;
         match ended {
             Ended::All if logits.len() == asked => Ok(logits),
-            ended => Err(ForwardError::Unanswered(ended)),
+            Ended::All | Ended::Stopped | Ended::Deadline | Ended::Budget => {
+                Err(ForwardError::Unanswered(ended))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 mod blur;
 mod kernel_shap;
 mod lime;
+mod metrics;
 mod partition_shap;
 mod rise;
 mod segment;
