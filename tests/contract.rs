@@ -4,6 +4,7 @@
 
 use prost_reflect::{DescriptorPool, Kind};
 use tonic::Request;
+use unmask_protocol::v1::evaluation_service_server::EvaluationService as _;
 use unmask_protocol::v1::explanation_service_server::ExplanationService as _;
 use unmask_protocol::{DESCRIPTOR_SET, v1};
 use unmask_tests::Root;
@@ -43,6 +44,40 @@ async fn the_catalogue_names_every_method_fill_segmentation_and_parameter_of_the
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_names_every_metric_and_parameter_of_the_contract() {
+    let service = Root::new(&[]).service(&[]);
+    let metrics =
+        service.list_metrics(Request::new(v1::ListMetricsRequest {})).await.unwrap().into_inner().metrics;
+    let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
+    let outer = pool.get_message_by_name("unmask.v1.Metric").unwrap();
+    let in_contract: Vec<String> = outer.fields().map(|f| f.name().to_owned()).collect();
+    let entries: Vec<_> = metrics.iter().map(|metric| metric.entry.clone().unwrap()).collect();
+    assert_eq!(entries.iter().map(|e| e.name.clone()).collect::<Vec<_>>(), in_contract);
+    for (metric, entry) in metrics.iter().zip(&entries) {
+        let Kind::Message(inner) = outer.get_field_by_name(&entry.name).unwrap().kind() else {
+            unreachable!()
+        };
+        let fields: Vec<String> = inner.fields().map(|f| f.name().to_owned()).collect();
+        // Fill, attack and choices of RFxG are messages of their own, and no numbers.
+        let own = ["fill", "attack", "score", "as_coded"];
+        let numbers: Vec<String> = fields.iter().filter(|f| !own.contains(&f.as_str())).cloned().collect();
+        assert_eq!(
+            entry.parameters.iter().map(|p| p.name.clone()).collect::<Vec<_>>(),
+            numbers,
+            "{}",
+            entry.name
+        );
+        assert_eq!(
+            metric.needs.contains(&"fill".to_owned()),
+            fields.contains(&"fill".to_owned()),
+            "{}",
+            entry.name
+        );
+        assert!(!metric.figures.is_empty());
+    }
+}
+
 /// The text of a message of the contract, each field's comment on one line before it.
 fn fields(text: &str, message: &str) -> Vec<(String, String)> {
     let text = text.replace(" {}\n", " {\n}\n");
@@ -62,14 +97,17 @@ fn fields(text: &str, message: &str) -> Vec<(String, String)> {
 
 #[test]
 fn comments_of_the_contract_state_the_bounds_defaults_and_paper_values_of_the_catalogue() {
-    let text = std::fs::read_to_string(unmask_tests::project("proto/unmask/v1/method.proto")).unwrap();
+    let read = |file: &str| std::fs::read_to_string(unmask_tests::project(file)).unwrap();
+    let text = read("proto/unmask/v1/method.proto") + &read("proto/unmask/v1/metric.proto");
     let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
     let lists = [
         ("Method", unmask_explainer::methods::METHODS),
         ("Fill", unmask_explainer::fill::FILLS),
         ("Segmentation", unmask_explainer::segment::SEGMENTATIONS),
     ];
-    for (outer, descriptor) in lists.iter().flat_map(|(outer, list)| list.iter().map(move |d| (outer, d))) {
+    let lists = lists.iter().flat_map(|(outer, list)| list.iter().map(move |d| (*outer, d)));
+    let metrics = unmask_explainer::metrics::METRICS.iter().map(|about| ("Metric", &about.entry));
+    for (outer, descriptor) in lists.chain(metrics) {
         let outer = pool.get_message_by_name(&format!("unmask.v1.{outer}")).unwrap();
         let Kind::Message(message) = outer.get_field_by_name(descriptor.name).unwrap().kind() else {
             unreachable!()
@@ -113,4 +151,5 @@ fn the_readme_and_the_page_of_methods_are_the_catalogue() {
     let readme = read("README.md");
     assert!(readme == unmask_tests::catalogue::readme(&readme), "run `cargo xtask docs`");
     assert!(read("docs/methods.md") == unmask_tests::catalogue::page(), "run `cargo xtask docs`");
+    assert!(read("docs/metrics.md") == unmask_tests::catalogue::metrics_page(), "run `cargo xtask docs`");
 }

@@ -1,9 +1,10 @@
-//! Writes the catalogue into README.md and docs/methods.md. Run by `cargo xtask docs`.
+//! Writes the catalogue into README.md and docs. Run by `cargo xtask docs`.
 
 use unmask_tests::{catalogue, project};
 
 fn main() -> std::io::Result<()> {
     let readme = project("README.md");
     std::fs::write(&readme, catalogue::readme(&std::fs::read_to_string(&readme)?))?;
-    std::fs::write(project("docs/methods.md"), catalogue::page())
+    std::fs::write(project("docs/methods.md"), catalogue::page())?;
+    std::fs::write(project("docs/metrics.md"), catalogue::metrics_page())
 }

@@ -6,6 +6,7 @@ use unmask_core::{Kind, Param, Value};
 use unmask_explainer::catalogue::Descriptor;
 use unmask_explainer::fill::FILLS;
 use unmask_explainer::methods::METHODS;
+use unmask_explainer::metrics::{About, Better, METRICS, Need, Wrong};
 use unmask_explainer::segment::SEGMENTATIONS;
 
 /// The tables of the README lie between these lines.
@@ -39,7 +40,84 @@ fn tables() -> String {
         }
         text.push('\n');
     }
+    text + &metrics()
+}
+
+/// The table of metrics.
+fn metrics() -> String {
+    let mut text = String::from("| metrics | | better | passes | source |\n|---|---|---|---|---|\n");
+    for about in METRICS {
+        let d = &about.entry;
+        let better = better(about.figures[0].better);
+        let _ = writeln!(text, "| `{}` | {} | {better} | {} | {} |", d.name, d.summary, d.passes, d.citation);
+    }
     text
+}
+
+fn better(better: Better) -> &'static str {
+    match better {
+        Better::Higher => "higher",
+        Better::Lower => "lower",
+        Better::Zero => "near 0",
+        Better::Neither => "neither",
+    }
+}
+
+/// Every figure and parameter of every metric.
+pub fn metrics_page() -> String {
+    let mut text = String::from(
+        "# Metrics\n\nWritten by `cargo xtask docs` from the catalogue that `unmask metrics` prints. Formulas stand in the module of each\n\
+         metric, `crates/explainer/src/metrics`; what is equal to whose peer stands in `tests/parity/README.md`.\n\n\
+         \"tells\" names the deliberately wrong explanations that a metric's first figure ranks below the right one on planted\n\
+         detectors, on every test run: values shifted to the next segment, inverted, and random. A metric that tells none\n\
+         describes the map and says nothing of whether it is right.\n",
+    );
+    for about in METRICS {
+        metric(&mut text, about);
+    }
+    text
+}
+
+fn metric(text: &mut String, about: &About) {
+    let d = &about.entry;
+    let _ = write!(text, "\n## {}\n\n{}", d.name, d.summary);
+    if !d.citation.is_empty() {
+        let _ = write!(text, " {}.", d.citation);
+    }
+    let _ = writeln!(text, " Forward passes: {}.", d.passes);
+    let figures: Vec<String> =
+        about.figures.iter().map(|f| format!("`{}` ({} is better)", f.name, better(f.better))).collect();
+    let needs: Vec<&str> = about
+        .needs
+        .iter()
+        .map(|need| match need {
+            Need::Mask => "a mask",
+            Need::Method => "a method",
+            Need::Fill => "a fill, which may be any",
+        })
+        .collect();
+    let tells: Vec<&str> = about
+        .tells
+        .iter()
+        .map(|wrong| match wrong {
+            Wrong::Shifted => "shifted",
+            Wrong::Inverted => "inverted",
+            Wrong::Random => "random",
+        })
+        .collect();
+    let or = |list: Vec<&str>, none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
+    let _ = writeln!(
+        text,
+        "\nFigures: {}. Needs: {}. Tells: {}.",
+        figures.join(", ").replace("neither is better", "it describes"),
+        or(needs, "nothing more"),
+        or(tells, "none")
+    );
+    if !d.params.is_empty() {
+        *text +=
+            "\n| parameter | default | paper | allowed | what | default from |\n|---|---|---|---|---|---|\n";
+        d.params.iter().for_each(|p| row(text, p));
+    }
 }
 
 /// Every parameter of everything.

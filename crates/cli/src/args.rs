@@ -22,8 +22,10 @@ pub(crate) enum Command {
     Predict(Predict),
     /// List model versions, and why others are refused
     Models(List),
-    /// List explanation methods and fills with their parameters
+    /// List explanation methods, fills and segmentations with their parameters
     Methods(List),
+    /// List metrics of explanations with their figures and parameters
+    Metrics(List),
 }
 
 /// Where the configuration comes from; each line over the one before.

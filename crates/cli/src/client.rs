@@ -6,6 +6,8 @@ use anyhow::{Context as _, anyhow};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use unmask_protocol::v1;
+use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
+use unmask_protocol::v1::evaluation_service_server::EvaluationService as _;
 use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
 use unmask_protocol::v1::explanation_service_server::ExplanationService;
 use unmask_protocol::v1::model_service_client::ModelServiceClient;
@@ -19,7 +21,14 @@ const MOST_ANSWER_BYTES: usize = 64 << 20;
 
 pub(crate) enum Client {
     InProcess(Service),
-    Remote(Box<(ExplanationServiceClient<Channel>, ModelServiceClient<Channel>)>),
+    Remote(Box<Remote>),
+}
+
+/// The services of a server.
+pub(crate) struct Remote {
+    explanations: ExplanationServiceClient<Channel>,
+    evaluations: EvaluationServiceClient<Channel>,
+    models: ModelServiceClient<Channel>,
 }
 
 /// The configuration from file, environment and flags. Commands other than `serve` log errors only, unless told.
@@ -53,20 +62,22 @@ impl Client {
         let explanations = ExplanationServiceClient::new(channel.clone())
             .max_decoding_message_size(MOST_ANSWER_BYTES)
             .max_encoding_message_size(usize::MAX);
-        Ok(Self::Remote(Box::new((explanations, ModelServiceClient::new(channel)))))
+        let evaluations = EvaluationServiceClient::new(channel.clone());
+        let models = ModelServiceClient::new(channel);
+        Ok(Self::Remote(Box::new(Remote { explanations, evaluations, models })))
     }
 
     pub(crate) async fn explain(&self, request: v1::ExplainRequest) -> anyhow::Result<v1::ExplainResponse> {
         read(match self {
             Self::InProcess(service) => service.explain(Request::new(request)).await,
-            Self::Remote(clients) => clients.0.clone().explain(request).await,
+            Self::Remote(clients) => clients.explanations.clone().explain(request).await,
         })
     }
 
     pub(crate) async fn predict(&self, request: v1::PredictRequest) -> anyhow::Result<v1::PredictResponse> {
         read(match self {
             Self::InProcess(service) => service.predict(Request::new(request)).await,
-            Self::Remote(clients) => clients.0.clone().predict(request).await,
+            Self::Remote(clients) => clients.explanations.clone().predict(request).await,
         })
     }
 
@@ -74,7 +85,15 @@ impl Client {
         let request = v1::ListMethodsRequest {};
         read(match self {
             Self::InProcess(service) => service.list_methods(Request::new(request)).await,
-            Self::Remote(clients) => clients.0.clone().list_methods(request).await,
+            Self::Remote(clients) => clients.explanations.clone().list_methods(request).await,
+        })
+    }
+
+    pub(crate) async fn metrics(&self) -> anyhow::Result<v1::ListMetricsResponse> {
+        let request = v1::ListMetricsRequest {};
+        read(match self {
+            Self::InProcess(service) => service.list_metrics(Request::new(request)).await,
+            Self::Remote(clients) => clients.evaluations.clone().list_metrics(request).await,
         })
     }
 
@@ -82,7 +101,7 @@ impl Client {
         let request = v1::ListModelsRequest {};
         read(match self {
             Self::InProcess(service) => service.list_models(Request::new(request)).await,
-            Self::Remote(clients) => clients.1.clone().list_models(request).await,
+            Self::Remote(clients) => clients.models.clone().list_models(request).await,
         })
     }
 }

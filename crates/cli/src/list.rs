@@ -1,4 +1,4 @@
-//! `unmask models` and `unmask methods`.
+//! `unmask models`, `unmask methods` and `unmask metrics`.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -53,23 +53,54 @@ pub(crate) async fn methods(args: List) -> anyhow::Result<ExitCode> {
     {
         for entry in entries {
             writeln!(out, "{title} {}: {}", entry.name, entry.summary)?;
-            if !entry.citation.is_empty() {
-                writeln!(out, "  {}", entry.citation)?;
-            }
-            if entry.passes != "0" {
-                writeln!(out, "  passes: {}", entry.passes)?;
-            }
-            for p in &entry.parameters {
-                let unit = if p.unit.is_empty() { String::new() } else { format!(" {}", p.unit) };
-                let default = if p.default_value.is_empty() { "required" } else { &p.default_value };
-                let paper = if p.paper_value.is_empty() {
-                    String::new()
-                } else {
-                    format!(" (paper: {})", p.paper_value)
-                };
-                writeln!(out, "  {} = {default}{paper} [{}{unit}] {}", p.name, p.allowed, p.help)?;
-            }
+            details(&mut out, entry)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn metrics(args: List) -> anyhow::Result<ExitCode> {
+    let answer = Client::open(&args.place, None).await?.metrics().await?;
+    let mut out = std::io::stdout();
+    if args.format == Format::Json {
+        writeln!(out, "{:#}", fields::json("ListMetricsResponse", &answer)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for metric in &answer.metrics {
+        let entry = metric.entry.clone().unwrap_or_default();
+        writeln!(out, "metric {}: {}", entry.name, entry.summary)?;
+        let figure = |f: &v1::FigureEntry| match f.better() {
+            v1::Better::Higher => format!("{} (higher is better)", f.name),
+            v1::Better::Lower => format!("{} (lower is better)", f.name),
+            v1::Better::Zero => format!("{} (near 0 is better)", f.name),
+            v1::Better::Neither | v1::Better::Unspecified => format!("{} (it describes)", f.name),
+        };
+        let figures: Vec<_> = metric.figures.iter().map(figure).collect();
+        writeln!(out, "  figures: {}", figures.join(", "))?;
+        for (title, list) in [("needs", &metric.needs), ("tells", &metric.tells)] {
+            if !list.is_empty() {
+                writeln!(out, "  {title}: {}", list.join(", "))?;
+            }
+        }
+        details(&mut out, &entry)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Source, cost and parameters of an entry.
+fn details(out: &mut impl std::io::Write, entry: &v1::CatalogueEntry) -> std::io::Result<()> {
+    if !entry.citation.is_empty() {
+        writeln!(out, "  {}", entry.citation)?;
+    }
+    if entry.passes != "0" {
+        writeln!(out, "  passes: {}", entry.passes)?;
+    }
+    for p in &entry.parameters {
+        let unit = if p.unit.is_empty() { String::new() } else { format!(" {}", p.unit) };
+        let default = if p.default_value.is_empty() { "required" } else { &p.default_value };
+        let paper =
+            if p.paper_value.is_empty() { String::new() } else { format!(" (paper: {})", p.paper_value) };
+        writeln!(out, "  {} = {default}{paper} [{}{unit}] {}", p.name, p.allowed, p.help)?;
+    }
+    Ok(())
 }

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             Command::Predict(predict) => predict::run(predict).await,
             Command::Models(list) => list::models(list).await,
             Command::Methods(list) => list::methods(list).await,
+            Command::Metrics(list) => list::metrics(list).await,
         }
     });
     // Work that a signal has cut off must not keep the process alive.

@@ -92,6 +92,26 @@ pub(crate) fn code(error: &RequestError) -> Code {
 }
 
 impl RequestError {
+    /// The error of something that lies below `path`.
+    pub(crate) fn below(self, path: &str) -> Self {
+        let below = |v: Violation| Violation { field: format!("{path}.{}", v.field), ..v };
+        match self {
+            Self::Invalid(violations) => Self::Invalid(violations.into_iter().map(below).collect()),
+            Self::NoModel(violation) => Self::NoModel(below(violation)),
+            error @ (Self::Full { .. } | Self::Forward(_) | Self::Panicked) => error,
+        }
+    }
+
+    /// What came before there was anything to answer.
+    pub(crate) fn cut_off(&self) -> Option<Ended> {
+        match self {
+            Self::Forward(ForwardError::Unanswered(ended)) => Some(*ended),
+            Self::Invalid(_) | Self::NoModel(_) | Self::Full { .. } | Self::Forward(_) | Self::Panicked => {
+                None
+            }
+        }
+    }
+
     /// The status that a client gets: code, message, and details in Google's error model.
     pub(crate) fn status(&self, request_id: &str) -> Status {
         let mut details = ErrorDetails::new();

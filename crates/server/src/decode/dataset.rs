@@ -85,20 +85,10 @@ pub(crate) fn dataset(
     let resamples = bare(&mut wrong, |w| RESAMPLES.integer(message.resamples.map(u64::from), clean, "", w));
     let confidence = bare(&mut wrong, |w| CONFIDENCE.real(message.confidence, clean, "", w));
     let message = message.plan.unwrap_or_default();
-    let nested = |error| match error {
-        RequestError::Invalid(violations) => {
-            RequestError::Invalid(violations.into_iter().map(below).collect())
-        }
-        RequestError::NoModel(violation) => RequestError::NoModel(below(violation)),
-        other => other,
-    };
-    let (served, plan) = alone(message.clone(), models, limits, wrong).map_err(nested)?;
+    let alone = alone(message.clone(), models, limits, wrong);
+    // The fields lie below the stream's first message.
+    let (served, plan) = alone.map_err(|error| error.below("plan"))?;
     Ok(DatasetJob { request_id, message, plan, served, resamples: resamples as u32, confidence })
-}
-
-/// The field as it lies below the stream's first message.
-fn below(violation: Violation) -> Violation {
-    Violation { field: format!("plan.{}", violation.field), ..violation }
 }
 
 /// Reads a parameter that lies at the top.

@@ -97,7 +97,7 @@ pub(crate) fn evaluate(
 ) -> Result<EvaluateJob, RequestError> {
     let wrong = &mut violations;
     let message = request.plan.unwrap_or_default();
-    let model = models.find(message.model.as_ref()).map_err(below_plan);
+    let model = models.find(message.model.as_ref()).map_err(|error| error.below("plan"));
     let spec = model.as_ref().ok().map(|served| &**served.spec());
     let picture = subject::subject(request.image, request.crop, limits, wrong);
     let header = picture.as_ref().map(|picture| &picture.header);
@@ -118,7 +118,7 @@ pub(super) fn alone(
     limits: &image::Limits,
     mut violations: Vec<Violation>,
 ) -> Result<(Arc<Served>, Plan), RequestError> {
-    let model = models.find(message.model.as_ref()).map_err(below_plan);
+    let model = models.find(message.model.as_ref()).map_err(|error| error.below("plan"));
     let spec = model.as_ref().ok().map(|served| &**served.spec());
     let seeing = Seeing { spec, header: None, picture: None, limits };
     for (i, candidate) in message.candidates.iter().enumerate().take(MOST) {
@@ -130,15 +130,6 @@ pub(super) fn alone(
     // Whether there is a mask is each picture's own matter.
     let plan = plan(message, &seeing, true, &mut violations);
     finish(model, violations, |served| Some((served, plan?)))
-}
-
-fn below_plan(error: RequestError) -> RequestError {
-    match error {
-        RequestError::NoModel(violation) => {
-            RequestError::NoModel(Violation { field: format!("plan.{}", violation.field), ..violation })
-        }
-        other => other,
-    }
 }
 
 fn plan(

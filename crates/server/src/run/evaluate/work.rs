@@ -189,13 +189,9 @@ impl<'a> Work<'a> {
 
     /// A deadline leaves the rest out; everything else ends the request.
     fn cut_off(&self, error: RequestError) -> Result<String, RequestError> {
-        match error {
-            RequestError::Forward(ForwardError::Unanswered(ended)) => {
-                self.tally.cut_off.set(true);
-                Ok(format!("the {ended} came first"))
-            }
-            other => Err(other),
-        }
+        let ended = error.cut_off().ok_or(error)?;
+        self.tally.cut_off.set(true);
+        Ok(format!("the {ended} came first"))
     }
 
     /// Passes run so far, those of searches that were paid for here among them.
