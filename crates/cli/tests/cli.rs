@@ -150,3 +150,96 @@ fn a_signal_ends_the_server_with_success() {
     assert!(kill.success());
     assert_eq!(server.0.wait().unwrap().code(), Some(0));
 }
+
+/// A folder with a list of the samples, each under several names.
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut list = "id,file,family,mask\n".to_owned();
+    for family in ["mouth", "eyes", "blend"] {
+        for ending in ["png", "mask.png"] {
+            let name = format!("astronaut-{family}.{ending}");
+            std::fs::copy(project().join("models/samples").join(&name), dir.path().join(&name)).unwrap();
+        }
+        for i in 0..3 {
+            list += &format!("{family}-{i},astronaut-{family}.png,{family},astronaut-{family}.mask.png\n");
+        }
+    }
+    std::fs::write(dir.path().join("broken.png"), b"no picture").unwrap();
+    list += "broken,broken.png,mouth,astronaut-mouth.mask.png\n";
+    std::fs::write(dir.path().join("items.csv"), list).unwrap();
+    dir
+}
+
+/// `unmask evaluate` of a folder, into a folder of its own beside the list.
+fn evaluating(dir: &Path, out: &str) -> Command {
+    let mut command = unmask();
+    command.arg("evaluate").arg(dir).arg("--out").arg(dir.join(out)).args(["--method", "occlusion"]);
+    command.args(["--metric", "auroc", "--metric", "deletion:step=1024", "--resamples", "200"]);
+    command
+}
+
+/// Rows without what differs from run to run.
+fn rows(dir: &Path, out: &str) -> Vec<serde_json::Value> {
+    let lines = std::fs::read_to_string(dir.join(out).join("rows.jsonl")).unwrap();
+    let strip = |line: &str| {
+        let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
+        if let Some(answer) = row.get_mut("answer").and_then(|answer| answer.as_object_mut()) {
+            answer.remove("timings");
+            answer.remove("cost");
+        }
+        row
+    };
+    lines.lines().map(strip).collect()
+}
+
+#[test]
+fn an_evaluation_that_was_killed_goes_on_to_the_same_bytes() {
+    let dir = folder();
+    let whole = evaluating(dir.path(), "whole").output().unwrap();
+    assert!(whole.status.success(), "{}", text(&whole.stderr));
+    assert!(text(&whole.stdout).starts_with("10 items, 1 failed, 0 known"), "{}", text(&whole.stdout));
+    let mut killed = evaluating(dir.path(), "killed").stdout(Stdio::null()).spawn().unwrap();
+    let path = dir.path().join("killed/rows.jsonl");
+    let begun = || std::fs::read_to_string(&path).is_ok_and(|lines| lines.lines().count() > 3);
+    while !begun() && killed.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let resumed = evaluating(dir.path(), "killed").output().unwrap();
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    assert!(!text(&resumed.stdout).contains(" 0 known from before"), "{}", text(&resumed.stdout));
+    assert_eq!(rows(dir.path(), "killed"), rows(dir.path(), "whole"));
+    for name in ["summary.json", "summary.md", "summary.html"] {
+        let read = |out: &str| std::fs::read(dir.path().join(out).join(name)).unwrap();
+        assert!(read("killed") == read("whole"), "{name}");
+    }
+    let page = std::fs::read_to_string(dir.path().join("whole/summary.md")).unwrap();
+    assert!(page.contains("## auroc (higher is better)") && page.contains("| broken | image: "), "{page}");
+    // Rows of another plan are not mixed in.
+    let other = evaluating(dir.path(), "whole").args(["--seed", "5"]).output().unwrap();
+    assert!(
+        !other.status.success() && text(&other.stderr).contains("rows of another plan"),
+        "{}",
+        text(&other.stderr)
+    );
+}
+
+#[test]
+fn an_evaluation_through_a_server_is_the_one_in_process() {
+    let (_server, address) = serve();
+    let dir = folder();
+    let remote =
+        evaluating(dir.path(), "remote").args(["--server", &format!("http://{address}")]).output().unwrap();
+    assert!(remote.status.success(), "{}", text(&remote.stderr));
+    assert!(evaluating(dir.path(), "here").output().unwrap().status.success());
+    assert_eq!(rows(dir.path(), "remote"), rows(dir.path(), "here"));
+}
+
+#[test]
+fn what_an_evaluation_would_cost_is_told_without_a_pass() {
+    let dir = folder();
+    let told = evaluating(dir.path(), "none").arg("--dry-run").output().unwrap();
+    assert!(text(&told.stdout).contains("passes an item"), "{}", text(&told.stderr));
+    assert!(!dir.path().join("none/rows.jsonl").exists());
+}

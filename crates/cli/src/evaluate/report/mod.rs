@@ -44,14 +44,14 @@ impl Report<'_> {
     fn head(&self) -> String {
         let model = self.summary.model.clone().unwrap_or_default();
         format!(
-            "{} items, {} failed; model {}@{} sha256 {}; seed {}; {:.3} % intervals of {} resamples.",
+            "{} items, {} failed; model {}@{} sha256 {}; seed {}; {} % intervals of {} resamples.",
             self.summary.items,
             self.summary.failed,
             model.name,
             model.version,
             model.sha256,
             self.summary.resolved.as_ref().map_or(0, |plan| plan.seed),
-            100.0 * self.summary.confidence,
+            (1000.0 * self.summary.confidence).round() / 10.0,
             self.summary.resamples
         )
     }

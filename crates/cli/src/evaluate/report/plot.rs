@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use unmask_protocol::v1;
 
 use super::html::escaped;
+use super::table::three;
 
 /// Sizes in pixels.
 const WIDTH: f64 = 760.0;
@@ -52,8 +53,9 @@ pub(super) fn plot(figure: &str, means: &[&v1::DatasetMean]) -> String {
     for (value, anchor) in [(low, "start"), (high, "end")] {
         let _ = writeln!(
             svg,
-            "<text x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"#555\">{value:.3}</text>",
-            place(value)
+            "<text x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"#555\">{}</text>",
+            place(value),
+            three(value)
         );
     }
     svg + "</svg>\n"

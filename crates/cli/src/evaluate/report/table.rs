@@ -90,10 +90,18 @@ impl Table<'_> {
 /// A mean with its interval.
 pub(super) fn cell(mean: Option<&v1::DatasetMean>) -> String {
     match mean.map(|mean| (mean.mean, mean.low, mean.high)) {
-        Some((Some(mean), Some(low), Some(high))) => format!("{mean:.3} [{low:.3}, {high:.3}]"),
-        Some((Some(mean), _, _)) => format!("{mean:.3}"),
+        Some((Some(mean), Some(low), Some(high))) => {
+            format!("{} [{}, {}]", three(mean), three(low), three(high))
+        }
+        Some((Some(mean), _, _)) => three(mean),
         Some((None, _, _)) | None => "-".to_owned(),
     }
+}
+
+/// Three decimals; what rounds to 0 has no sign.
+pub(super) fn three(value: f64) -> String {
+    let text = format!("{value:.3}");
+    if text == "-0.000" { "0.000".to_owned() } else { text }
 }
 
 /// `sufficiency_2` is `sufficiency_K` for K = 2.
