@@ -47,7 +47,6 @@ fn knows_the_mouth(answer: &v1::EvaluateResponse) {
         ("relevance_mass", true),
         ("relevance_rank", true),
         ("iou", true),
-        ("sufficiency_1", true),
         ("deletion", false),
         ("comprehensiveness", true),
     ] {

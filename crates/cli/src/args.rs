@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Explain pictures, in process or through a server
     Explain(Box<Explain>),
+    /// Hold explanations of a folder of pictures against metrics, resumably
+    Evaluate(Box<Evaluate>),
     /// Score pictures, one forward pass each
     Predict(Predict),
     /// List model versions, and why others are refused
@@ -150,6 +152,62 @@ pub(crate) struct Explain {
 }
 
 #[derive(Group)]
+pub(crate) struct Evaluate {
+    /// Folder with items.csv or items.jsonl: id, file, and where known family, label, mask, crop
+    pub(crate) dir: PathBuf,
+    /// Another list; files are looked for in the folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) list: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Where,
+    /// Model, such as selfblend-mobilenetv2@1; default: the default model's latest version
+    #[arg(long, value_name = "NAME[@VERSION]")]
+    pub(crate) model: Option<String>,
+    /// A method to judge, such as rise:masks=1000; may be given several times
+    #[arg(long = "method", value_name = "NAME[:KEY=VALUE,...]", default_value = "rise")]
+    pub(crate) methods: Vec<String>,
+    /// A fill for every method, such as adversarial or blur:sigma=5; "default" is a method's own; may be given several times
+    #[arg(long = "fill", value_name = "NAME[:KEY=VALUE,...]")]
+    pub(crate) fills: Vec<String>,
+    /// Values of parameters that are not given: "paper" for those of arXiv 2502.03957 [default: this service's]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(crate) preset: String,
+    /// A metric, such as deletion:step=500,fill=adversarial; `unmask metrics` lists them; may be given several times
+    #[arg(long = "metric", value_name = "NAME[:KEY=VALUE,...]")]
+    pub(crate) metrics: Vec<String>,
+    /// The whole plan as JSON of the message EvaluationPlan, in place of methods, fills and metrics
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["methods", "fills", "preset", "metrics", "scale", "segments", "seed"])]
+    pub(crate) plan: Option<PathBuf>,
+    /// How pictures are cut into regions, such as slic:segments=100
+    #[arg(long, value_name = "NAME[:KEY=VALUE,...]")]
+    pub(crate) segments: Option<String>,
+    /// Scale on which removal is read: log_odds, probability or double_softmax [default: probability]
+    #[arg(long, value_name = "SCALE")]
+    pub(crate) scale: Option<String>,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Only the first N items of each family
+    #[arg(long, value_name = "N")]
+    pub(crate) per_family: Option<usize>,
+    /// Pass over items that the detector does not call fake
+    #[arg(long)]
+    pub(crate) called_fake: bool,
+    /// Resamples of the bootstrap of means [default: 2000]
+    #[arg(long, value_name = "N")]
+    pub(crate) resamples: Option<u32>,
+    /// Confidence of the intervals [default: 0.95]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) confidence: Option<f64>,
+    /// Print what it would cost, and run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Folder for rows.jsonl and summary.json, .md and .html; made if missing. Rows that are there are not run again
+    #[arg(long, value_name = "DIR", default_value = "evaluation")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Group)]
 pub(crate) struct List {
     #[command(flatten)]
     pub(crate) place: Where,
@@ -173,7 +231,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn crop(text: &str) -> Result<[u32; 4], String> {
+pub(crate) fn crop(text: &str) -> Result<[u32; 4], String> {
     let numbers: Result<Vec<u32>, _> = text.split(',').map(|n| n.trim().parse()).collect();
     let wrong = "four whole numbers X,Y,WIDTH,HEIGHT are needed, such as 40,20,200,200";
     numbers.ok().and_then(|n| n.try_into().ok()).ok_or_else(|| wrong.into())

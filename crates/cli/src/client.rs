@@ -12,7 +12,7 @@ use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
 use unmask_protocol::v1::explanation_service_server::ExplanationService;
 use unmask_protocol::v1::model_service_client::ModelServiceClient;
 use unmask_protocol::v1::model_service_server::ModelService;
-use unmask_server::{Config, Progress, Service, init_telemetry, status_of};
+use unmask_server::{Answers, Config, Progress, Service, init_telemetry, status_of};
 
 use crate::args::{Engine, Where};
 
@@ -62,7 +62,9 @@ impl Client {
         let explanations = ExplanationServiceClient::new(channel.clone())
             .max_decoding_message_size(MOST_ANSWER_BYTES)
             .max_encoding_message_size(usize::MAX);
-        let evaluations = EvaluationServiceClient::new(channel.clone());
+        let evaluations = EvaluationServiceClient::new(channel.clone())
+            .max_decoding_message_size(MOST_ANSWER_BYTES)
+            .max_encoding_message_size(usize::MAX);
         let models = ModelServiceClient::new(channel);
         Ok(Self::Remote(Box::new(Remote { explanations, evaluations, models })))
     }
@@ -89,6 +91,31 @@ impl Client {
         })
     }
 
+    pub(crate) async fn evaluate(
+        &self,
+        request: v1::EvaluateRequest,
+    ) -> anyhow::Result<v1::EvaluateResponse> {
+        read(match self {
+            Self::InProcess(service) => service.evaluate(Request::new(request)).await,
+            Self::Remote(clients) => clients.evaluations.clone().evaluate(request).await,
+        })
+    }
+
+    /// The answers to a plan and its items, which are asked for as the work goes on.
+    pub(crate) async fn dataset(
+        &self,
+        requests: impl Iterator<Item = v1::EvaluateDatasetRequest> + Send + 'static,
+    ) -> anyhow::Result<Answers> {
+        Ok(match self {
+            Self::InProcess(service) => service.dataset(tokio_stream::iter(Box::new(requests.map(Ok)))),
+            Self::Remote(clients) => {
+                let answers =
+                    clients.evaluations.clone().evaluate_dataset(tokio_stream::iter(requests)).await;
+                Box::pin(read(answers)?)
+            }
+        })
+    }
+
     pub(crate) async fn metrics(&self) -> anyhow::Result<v1::ListMetricsResponse> {
         let request = v1::ListMetricsRequest {};
         read(match self {
@@ -106,9 +133,14 @@ impl Client {
     }
 }
 
-/// The message, or the status as a person reads it: the wrong fields, else the message with its code.
+/// The message of an answer.
 fn read<T>(answer: Result<Response<T>, Status>) -> anyhow::Result<T> {
-    answer.map(Response::into_inner).map_err(|status| {
+    message(answer.map(Response::into_inner))
+}
+
+/// The message, or the status as a person reads it: the wrong fields, else the message with its code.
+pub(crate) fn message<T>(answer: Result<T, Status>) -> anyhow::Result<T> {
+    answer.map_err(|status| {
         let (code, message, fields) = status_of(&status);
         match fields.as_slice() {
             [] => anyhow!("{message} ({code:?})"),

@@ -20,8 +20,27 @@ pub(crate) fn choice<M: Message + Default>(
     name: &str,
     fields: &[(String, String)],
 ) -> anyhow::Result<M> {
-    let outer = descriptor(message)?;
-    let what = message.to_lowercase();
+    Ok(choose(&descriptor(message)?, name, fields)?.transcode_to()?)
+}
+
+/// The same as one word: `NAME` or `NAME:KEY=VALUE,KEY=VALUE`.
+pub(crate) fn said<M: Message + Default>(message: &str, text: &str) -> anyhow::Result<M> {
+    let (name, rest) = text.split_once(':').unwrap_or((text, ""));
+    let pair = |text: &str| match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        Some(_) | None => Err(anyhow!("KEY=VALUE is needed after {name}:, got \"{text}\"")),
+    };
+    let fields: Vec<_> =
+        rest.split(',').filter(|part| !part.is_empty()).map(pair).collect::<Result<_, _>>()?;
+    choice(message, name, &fields)
+}
+
+fn choose(
+    outer: &MessageDescriptor,
+    name: &str,
+    fields: &[(String, String)],
+) -> anyhow::Result<DynamicMessage> {
+    let what = outer.name().to_lowercase();
     // Fields beside the oneof, such as a preset, are no case of it.
     let cases = || outer.fields().filter(|f| f.containing_oneof().is_some());
     let names = || cases().map(|f| f.name().to_owned()).collect::<Vec<_>>().join(", ");
@@ -30,18 +49,34 @@ pub(crate) fn choice<M: Message + Default>(
         .ok_or_else(|| anyhow!("no {what} \"{name}\", there are {}", names()))?;
     let Kind::Message(inner) = case.kind() else { bail!("{what} {name} has no parameters") };
     let mut parameters = DynamicMessage::new(inner.clone());
-    for (key, value) in fields {
+    // `attack=paper,attack.steps=7`: what is behind the dot belongs to the choice before it.
+    for (key, value) in fields.iter().filter(|(key, _)| !key.contains('.')) {
         let field = inner.get_field_by_name(key).ok_or_else(|| {
             let known: Vec<_> = inner.fields().map(|f| f.name().to_owned()).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             anyhow!("{what} {name} has no parameter \"{key}\", its parameters are: {known}")
         })?;
-        let value = parse(&field, value).with_context(|| format!("parameter {key} of {what} {name}"))?;
+        let context = || format!("parameter {key} of {what} {name}");
+        let value = if let Kind::Message(choice) = field.kind() {
+            let own = |(k, v): &(String, String)| {
+                Some((k.strip_prefix(key)?.strip_prefix('.')?.to_owned(), v.clone()))
+            };
+            let below: Vec<_> = fields.iter().filter_map(own).collect();
+            Value::Message(choose(&choice, value, &below).with_context(context)?)
+        } else {
+            parse(&field, value).with_context(context)?
+        };
         parameters.set_field(&field, value);
     }
-    let mut chosen = DynamicMessage::new(outer);
+    let said = |prefix: &str| fields.iter().any(|(key, _)| key == prefix);
+    if let Some((key, _)) =
+        fields.iter().find(|(k, _)| k.split_once('.').is_some_and(|(prefix, _)| !said(prefix)))
+    {
+        bail!("{what} {name}: \"{key}\" belongs to a choice that is not made");
+    }
+    let mut chosen = DynamicMessage::new(outer.clone());
     chosen.set_field(&case, Value::Message(parameters));
-    Ok(chosen.transcode_to()?)
+    Ok(chosen)
 }
 
 fn parse(field: &FieldDescriptor, text: &str) -> anyhow::Result<Value> {
@@ -71,6 +106,11 @@ fn parse(field: &FieldDescriptor, text: &str) -> anyhow::Result<Value> {
         | Kind::Bytes
         | Kind::Message(_) => bail!("cannot be given as text"),
     })
+}
+
+/// A message from its JSON.
+pub(crate) fn message<M: Message + Default>(message: &str, json: &Json) -> anyhow::Result<M> {
+    Ok(DynamicMessage::deserialize(descriptor(message)?, json)?.transcode_to()?)
 }
 
 /// An answer as JSON, under the contract's own field names.

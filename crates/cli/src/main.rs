@@ -4,6 +4,7 @@
 
 mod args;
 mod client;
+mod evaluate;
 mod explain;
 mod fields;
 mod files;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         match args.command {
             Command::Serve(serve) => serve::run(serve).await,
             Command::Explain(explain) => explain::run(*explain).await,
+            Command::Evaluate(evaluate) => evaluate::run(*evaluate).await,
             Command::Predict(predict) => predict::run(predict).await,
             Command::Models(list) => list::models(list).await,
             Command::Methods(list) => list::methods(list).await,

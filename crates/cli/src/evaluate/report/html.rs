@@ -1,0 +1,73 @@
+//! The summary as a page that needs nothing else: no script, no style sheet, no picture from elsewhere.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use super::plot::plot;
+use super::table::{Table, cell};
+
+const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:80em;padding:0 1em;color:#222}\
+    table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}\
+    td,th{border:1px solid #ccc;padding:.3em .6em;text-align:right;white-space:nowrap}\
+    td:first-child,th:first-child{text-align:left}tr.control{color:#777}svg{display:block;margin:1em 0}";
+
+pub(super) fn page(report: &Report<'_>) -> String {
+    let title = "How far the explanations can be trusted";
+    let mut text = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}</style></head>\n\
+         <body><h1>{title}</h1>\n<p>{}</p>\n<p>Cells are means over items with their interval; controls, in grey, have seen \
+         neither picture nor detector.</p>\n",
+        escaped(&report.head())
+    );
+    for of in report.tables() {
+        table(&mut text, &of);
+    }
+    if !report.failures.is_empty() {
+        text += "<h2>Items that failed</h2>\n<table><tr><th>item</th><th>why</th></tr>\n";
+        for (item, why) in report.failures {
+            let _ = writeln!(text, "<tr><td>{}</td><td>{}</td></tr>", escaped(item), escaped(why));
+        }
+        text += "</table>\n";
+    }
+    if !report.passed_over.is_empty() {
+        let names = escaped(&report.passed_over.join(", "));
+        let _ = writeln!(text, "<p>Not called fake by the detector and passed over: {names}.</p>");
+    }
+    text + "</body></html>\n"
+}
+
+fn table(text: &mut String, table: &Table<'_>) {
+    let _ = writeln!(text, "<h2>{}</h2>\n<table><tr><th>explanation</th>", escaped(&table.title()));
+    for column in &table.columns {
+        let _ = write!(text, "<th>{}</th>", escaped(column));
+    }
+    *text += "</tr>\n";
+    for row in &table.rows {
+        let class = if row.control { " class=\"control\"" } else { "" };
+        let _ = write!(text, "<tr{class}><td>{}</td>", escaped(row.name));
+        for mean in &row.cells {
+            let _ = write!(text, "<td>{}</td>", cell(*mean));
+        }
+        *text += "</tr>\n";
+    }
+    *text += "</table>\n";
+    for (figure, means) in &table.figures {
+        *text += &plot(figure, means);
+    }
+}
+
+/// Text of others inside a page.
+pub(super) fn escaped(text: &str) -> String {
+    let mut safe = String::new();
+    for letter in text.chars() {
+        match letter {
+            '<' => safe += "&lt;",
+            '>' => safe += "&gt;",
+            '&' => safe += "&amp;",
+            '"' => safe += "&quot;",
+            '\'' => safe += "&#39;",
+            other => safe.push(other),
+        }
+    }
+    safe
+}
