@@ -1,7 +1,8 @@
 //! Effective complexity: how many values are not 0.
 //!
-//! The number of pixels whose absolute value is above `threshold` of the largest; the share is of all pixels. 0 for a map of
-//! zeros. Lower is better. Nguyen and Martinez, arXiv 2007.07584, as Quantus counts it, with its threshold. Cost: none.
+//! The number of pixels whose absolute evidence is above `threshold` of the largest; the share is of all pixels. 0 for a map of
+//! zeros, and for a flat one that reads as importance. Lower is better. Nguyen and Martinez, arXiv 2007.07584, as Quantus
+//! counts it, with its threshold. Cost: none.
 //!
 //! It says nothing of where the values lie, so that it cannot tell a right explanation from a wrong one. A map from random
 //! masks has a value almost everywhere.
@@ -55,14 +56,17 @@ impl Metric for EffectiveComplexity {
     }
 
     fn measure(&self, case: &Case<'_>) -> Result<Measured, ForwardError> {
-        let least = self.threshold * f64::from(case.map.peak());
-        let count = case.map.data.iter().filter(|v| f64::from(v.abs()) > least).count() as f64;
-        Ok(Measured::of(&ABOUT, &[Ok(count), Ok(count / case.map.data.len().max(1) as f64)]))
+        let values: Vec<f64> = case.evidence().iter().map(|v| v.abs()).collect();
+        let least = self.threshold * values.iter().copied().fold(0.0, f64::max);
+        let count = values.iter().filter(|v| **v > least).count() as f64;
+        Ok(Measured::of(&ABOUT, &[Ok(count), Ok(count / values.len().max(1) as f64)]))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use unmask_core::Reading;
+
     use super::*;
     use crate::metrics::planted::Planted;
 
@@ -72,5 +76,15 @@ mod tests {
         let planted = Planted::new(1, 4, &["real", "fake"], map, |_| vec![0.0, 0.0]);
         let values = planted.measure(&EffectiveComplexity { threshold: 0.125 }).figures;
         assert_eq!((values[0].value, values[1].value), (Ok(2.0), Ok(0.5)));
+    }
+
+    #[test]
+    fn of_an_importance_only_differences_count() {
+        for floor in [0.0, 0.5] {
+            let map = [0.0, 1.0, 0.0, 4.0].map(|v: f32| v + floor).to_vec();
+            let mut planted = Planted::new(1, 4, &["real", "fake"], map, |_| vec![0.0, 0.0]);
+            planted.reading = Reading::Importance;
+            assert_eq!(planted.value(&EffectiveComplexity { threshold: 0.125 }), 2.0);
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Sparseness: the Gini index of the values.
 //!
-//! With a the absolute evidence plus 1e-7 in ascending order and n the number of pixels, `sum (2 i - n - 1) a_i / (n sum a)`
-//! for i = 1..n: 0 for a flat map, near 1 where one pixel has everything. Higher is better. Chalasani et al., ICML 2020, arXiv
-//! 1810.06583; Hurley and Rickard, arXiv 0811.4706. Cost: none.
+//! With a the absolute evidence, as shares of the largest plus 1e-7, in ascending order and n the number of pixels,
+//! `sum (2 i - n - 1) a_i / (n sum a)` for i = 1..n: 0 for a flat map, near 1 where one pixel has everything; the map's scale
+//! has no part in it. Higher is better. Chalasani et al., ICML 2020, arXiv 1810.06583; Hurley and Rickard, arXiv 0811.4706.
+//! Cost: none.
 //!
 //! It says nothing of where the values lie, so that it cannot tell a right explanation from a wrong one.
 
@@ -42,7 +43,10 @@ impl Metric for Sparseness {
     }
 
     fn measure(&self, case: &Case<'_>) -> Result<Measured, ForwardError> {
-        let mut values: Vec<f64> = case.evidence().iter().map(|v| v.abs() + LEAST).collect();
+        let mut values: Vec<f64> = case.evidence().iter().map(|v| v.abs()).collect();
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        let unit = if largest > 0.0 { largest } else { 1.0 };
+        values.iter_mut().for_each(|v| *v = *v / unit + LEAST);
         values.sort_by(f64::total_cmp);
         let n = values.len() as f64;
         let sum: f64 = values.iter().sum();
@@ -67,5 +71,7 @@ mod tests {
         assert!((value(&[0.0, -1.0, 0.0, 0.0]) - 0.75).abs() < 1e-6);
         // 1, 2, 3, 4: (-3 - 2 + 3 + 12) / 40.
         assert!((value(&[1.0, -4.0, 3.0, 2.0]) - 0.25).abs() < 1e-6);
+        // As faint as a share of the score for each of many pixels.
+        assert!((value(&[1e-8, -4e-8, 3e-8, 2e-8]) - 0.25).abs() < 1e-6);
     }
 }
