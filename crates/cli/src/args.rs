@@ -187,6 +187,9 @@ pub(crate) struct Evaluate {
     /// Seed of every random choice
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Only items of this family; may be given several times
+    #[arg(long = "family", value_name = "NAME")]
+    pub(crate) families: Vec<String>,
     /// Only the first N items of each family
     #[arg(long, value_name = "N")]
     pub(crate) per_family: Option<usize>,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use tokio_stream::StreamExt as _;
@@ -30,6 +30,8 @@ use rows::Rows;
 pub(crate) async fn run(args: Evaluate) -> anyhow::Result<ExitCode> {
     let plan = plan::plan(&args)?;
     let mut list = items::read(&args.dir, args.list.as_deref())?;
+    list.retain(|item| args.families.is_empty() || args.families.contains(&item.family));
+    ensure!(!list.is_empty(), "the list has no item of --family {}", args.families.join(", "));
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let client = Client::open(&args.place, None).await?;
     let model = model(&client, args.model.as_deref()).await?;

@@ -7,6 +7,9 @@
 //! Petsiuk et al., BMVC 2018, arXiv 1806.07421. Cost: pixels / step, rounded up; the untouched picture is known. The
 //! reference code spaces its points evenly although the last step may be shorter; here a point stands where it lies, so that
 //! the two differ where `step` does not divide the number of pixels. The default fill is 0 in the model's units, as there.
+//!
+//! On a detector of manipulation hold a smooth map against smooth ones: a random map strews its pixels over the whole face, which
+//! undoes the traces that such a detector looks for at once, and does best whatever it knows.
 
 use unmask_core::{ForwardError, Kind, Param};
 
