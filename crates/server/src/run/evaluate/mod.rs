@@ -14,7 +14,7 @@ use unmask_explainer::image::Limits;
 use unmask_explainer::metrics::Measured;
 
 use self::prepare::Prepared;
-use self::work::Work;
+use self::work::{Common, Work};
 use super::{Adversarial, Bill, Caller, Saving, Why, see, warnings, whole};
 use crate::decode::{EvaluateJob, Named};
 use crate::error::RequestError;
@@ -81,8 +81,18 @@ pub(crate) fn evaluate(
     let logits = whole(&forward, &[&seen.tensor])?.row(0).to_vec();
     let decision = job.plan.question.about(highest(&logits), &spec);
     let score = decision.target.value(&logits);
-    let work =
-        Work::new(job, &seen, &prepared, &forward, fills, caller, (&logits, &decision.target), announced);
+    let work = Work {
+        job,
+        seen: &seen,
+        prepared: &prepared,
+        forward: &forward,
+        fills,
+        caller,
+        logits: &logits,
+        target: &decision.target,
+        announced,
+        common: Common::default(),
+    };
     let scored = work.all()?;
     let (meter, mut savings) = work.billed();
     let saved: u64 = savings.iter().map(|saving| saving.passes).sum();

@@ -18,15 +18,23 @@ use crate::fills::Fills;
 
 /// One request's work.
 pub(super) struct Work<'a> {
-    job: &'a EvaluateJob,
-    seen: &'a Seen,
-    prepared: &'a Prepared,
-    forward: &'a Job,
-    fills: &'a Fills,
-    caller: &'a Caller,
-    logits: &'a [f32],
-    target: &'a Target,
-    announced: u64,
+    pub(super) job: &'a EvaluateJob,
+    pub(super) seen: &'a Seen,
+    pub(super) prepared: &'a Prepared,
+    pub(super) forward: &'a Job,
+    pub(super) fills: &'a Fills,
+    pub(super) caller: &'a Caller,
+    /// Logits of the picture.
+    pub(super) logits: &'a [f32],
+    /// The scalar on which removal is read.
+    pub(super) target: &'a Target,
+    pub(super) announced: u64,
+    pub(super) common: Common,
+}
+
+/// What the explanations of one request share, and what was saved by it.
+#[derive(Default)]
+pub(super) struct Common {
     shared: Shared,
     known: RefCell<Vec<Known>>,
     tally: Tally,
@@ -64,21 +72,6 @@ struct Explained {
 }
 
 impl<'a> Work<'a> {
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn new(
-        job: &'a EvaluateJob,
-        seen: &'a Seen,
-        prepared: &'a Prepared,
-        forward: &'a Job,
-        fills: &'a Fills,
-        caller: &'a Caller,
-        (logits, target): (&'a [f32], &'a Target),
-        announced: u64,
-    ) -> Self {
-        let (shared, known, tally) = Default::default();
-        Self { job, seen, prepared, forward, fills, caller, logits, target, announced, shared, known, tally }
-    }
-
     /// Every explanation with its figures, the controls last.
     pub(super) fn all(&self) -> Result<Vec<Scored>, RequestError> {
         let mut scored = Vec::new();
@@ -114,14 +107,15 @@ impl<'a> Work<'a> {
     /// The meter with what was paid for searches, and what was saved.
     pub(super) fn billed(&self) -> (Meter, Vec<Saving>) {
         let (mut meter, mut savings) = (self.forward.meter(), Vec::new());
-        for (searched, announced) in self.tally.searches.borrow().iter() {
+        for (searched, announced) in self.common.tally.searches.borrow().iter() {
             let (with, saved) = searched.bill(meter, *announced);
             meter = with;
             savings.extend(saved);
         }
-        for (why, passes) in
-            [(Why::Flipped, self.tally.flipped.get()), (Why::Duplicate, self.tally.duplicate.get())]
-        {
+        for (why, passes) in [
+            (Why::Flipped, self.common.tally.flipped.get()),
+            (Why::Duplicate, self.common.tally.duplicate.get()),
+        ] {
             if passes > 0 {
                 savings.push(Saving { why, passes });
             }
@@ -131,7 +125,7 @@ impl<'a> Work<'a> {
 
     /// Whether a deadline has left figures out.
     pub(super) fn was_cut_off(&self) -> bool {
-        self.tally.cut_off.get()
+        self.common.tally.cut_off.get()
     }
 
     /// The figures of an explanation, or of none where a deadline came before it.
@@ -166,8 +160,8 @@ impl<'a> Work<'a> {
             let run = self.passes() - before;
             let measured = match measured {
                 Ok(measured) => {
-                    self.tally.flipped.set(self.tally.flipped.get() + measured.flipped);
-                    self.tally.duplicate.set(self.tally.duplicate.get() + measured.shared);
+                    self.common.tally.flipped.set(self.common.tally.flipped.get() + measured.flipped);
+                    self.common.tally.duplicate.set(self.common.tally.duplicate.get() + measured.shared);
                     Ok(measured)
                 }
                 Err(error) => Err(self.cut_off(error)?),
@@ -190,7 +184,7 @@ impl<'a> Work<'a> {
     /// A deadline leaves the rest out; everything else ends the request.
     fn cut_off(&self, error: RequestError) -> Result<String, RequestError> {
         let ended = error.cut_off().ok_or(error)?;
-        self.tally.cut_off.set(true);
+        self.common.tally.cut_off.set(true);
         Ok(format!("the {ended} came first"))
     }
 
@@ -225,7 +219,7 @@ impl<'a> Work<'a> {
             seed: self.job.plan.seed,
             forward: self.forward,
             again,
-            shared: &self.shared,
+            shared: &self.common.shared,
         };
         let _span = tracing::info_span!("metric", name = measure.metric.about().entry.name).entered();
         Ok(measure.metric.measure(&case)?)
@@ -305,12 +299,12 @@ impl<'a> Work<'a> {
             };
             regions && known.source == *source
         };
-        if let Some(known) = self.known.borrow().iter().find(same) {
+        if let Some(known) = self.common.known.borrow().iter().find(same) {
             return Ok(known.filled.clone());
         }
         let filled = self.make(source, &self.seen.tensor, segments)?;
         let (source, segments) = (source.clone(), Arc::clone(segments));
-        self.known.borrow_mut().push(Known { source, segments, filled: filled.clone() });
+        self.common.known.borrow_mut().push(Known { source, segments, filled: filled.clone() });
         Ok(filled)
     }
 
@@ -330,7 +324,7 @@ impl<'a> Work<'a> {
                 let told = (self.passes(), self.announced);
                 let searched = find(served, search, picture, seed, told, self.fills, self.caller)?;
                 self.forward.charge(searched.found.sample.passes);
-                self.tally.searches.borrow_mut().push((searched.clone(), search.announced()));
+                self.common.tally.searches.borrow_mut().push((searched.clone(), search.announced()));
                 let tensor = Arc::clone(&searched.found.sample.tensor);
                 Ok(Filled { tensor, searched: Some(searched) })
             }
