@@ -45,7 +45,7 @@ pub const ABOUT: About = About {
     entry: Descriptor {
         name: "rfxg",
         summary: "What taking the highest pixels away does to one class or group against another.",
-        citation: "RFxG",
+        citation: "RFxG, arXiv 2511.13081",
         params: &[],
         passes: "9",
     },
