@@ -18,7 +18,7 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Explain pictures, in process or through a server
     Explain(Box<Explain>),
-    /// Hold explanations of a folder of pictures against metrics, resumably
+    /// Hold explanations of a picture, or of a folder of them, against metrics
     Evaluate(Box<Evaluate>),
     /// Score pictures, one forward pass each
     Predict(Predict),
@@ -153,8 +153,22 @@ pub(crate) struct Explain {
 
 #[derive(Group)]
 pub(crate) struct Evaluate {
-    /// Folder with items.csv or items.jsonl: id, file, and where known family, label, mask, crop
-    pub(crate) dir: PathBuf,
+    /// Folder with items.csv or items.jsonl: id, file, and where known family, label, mask, crop; or one picture, whose
+    /// figures are printed
+    #[arg(value_name = "DIR|IMAGE")]
+    pub(crate) path: PathBuf,
+    /// Of one picture: what was manipulated in it, where grey is above 127
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) mask: Option<PathBuf>,
+    /// Of one picture: the class that it truly belongs to
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Option<String>,
+    /// Part of one picture, in pixels of the picture as displayed; default: all of it
+    #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = crop)]
+    pub(crate) crop: Option<[u32; 4]>,
+    /// Print the answer for one picture as JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Another list; files are looked for in the folder
     #[arg(long, value_name = "FILE")]
     pub(crate) list: Option<PathBuf>,
@@ -191,8 +205,8 @@ pub(crate) struct Evaluate {
     #[arg(long = "family", value_name = "NAME")]
     pub(crate) families: Vec<String>,
     /// Only the first N items of each family
-    #[arg(long, value_name = "N")]
-    pub(crate) per_family: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) per_family: Option<u32>,
     /// Pass over items that the detector does not call fake
     #[arg(long)]
     pub(crate) called_fake: bool,
@@ -205,7 +219,7 @@ pub(crate) struct Evaluate {
     /// Print what it would cost, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Folder for rows.jsonl and summary.json, .md and .html; made if missing. Rows that are there are not run again
+    /// Of a folder: where rows.jsonl and summary.json, .md and .html go; made if missing. Rows that are there are not run again
     #[arg(long, value_name = "DIR", default_value = "evaluation")]
     pub(crate) out: PathBuf,
 }

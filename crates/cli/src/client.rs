@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use unmask_protocol::v1;
 use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
 use unmask_protocol::v1::evaluation_service_server::EvaluationService as _;
@@ -124,6 +124,16 @@ impl Client {
         })
     }
 
+    /// The model that a request with this selector gets, or the version that it names.
+    pub(crate) async fn model(&self, model: Option<v1::ModelSelector>) -> anyhow::Result<v1::Model> {
+        let request = v1::GetModelRequest { model };
+        let answer = read(match self {
+            Self::InProcess(service) => service.get_model(Request::new(request)).await,
+            Self::Remote(clients) => clients.models.clone().get_model(request).await,
+        })?;
+        answer.model.context("the answer has no model")
+    }
+
     pub(crate) async fn models(&self) -> anyhow::Result<v1::ListModelsResponse> {
         let request = v1::ListModelsRequest {};
         read(match self {
@@ -138,16 +148,32 @@ fn read<T>(answer: Result<Response<T>, Status>) -> anyhow::Result<T> {
     message(answer.map(Response::into_inner))
 }
 
-/// The message, or the status as a person reads it: the wrong fields, else the message with its code.
+/// The message, or [`Refused`].
 pub(crate) fn message<T>(answer: Result<T, Status>) -> anyhow::Result<T> {
     answer.map_err(|status| {
         let (code, message, fields) = status_of(&status);
-        match fields.as_slice() {
-            [] => anyhow!("{message} ({code:?})"),
-            fields => anyhow!(fields.iter().map(|(f, m)| format!("{f}: {m}")).collect::<Vec<_>>().join("; ")),
-        }
+        let text = match fields.as_slice() {
+            [] => format!("{message} ({code:?})"),
+            fields => fields.iter().map(|(f, m)| format!("{f}: {m}")).collect::<Vec<_>>().join("; "),
+        };
+        Refused { code, text }.into()
     })
 }
+
+/// A status as a person reads it: the wrong fields, else the message with its code.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: Code,
+    text: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// `NAME[@VERSION]`.
 pub(crate) fn selector(model: Option<&str>) -> Option<v1::ModelSelector> {

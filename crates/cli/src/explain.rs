@@ -103,14 +103,7 @@ fn target(args: &Explain) -> anyhow::Result<Option<v1::Target>> {
     let kind = args.target.clone().map(Kind::Label).or(args.group.clone().map(Kind::Group));
     let against = args.against.clone().map(Against::AgainstLabel);
     let against = against.or(args.against_group.clone().map(Against::AgainstGroup));
-    let scale = match &args.scale {
-        None => v1::Scale::Unspecified,
-        Some(word) => {
-            v1::Scale::from_str_name(&format!("SCALE_{}", word.to_uppercase())).with_context(|| {
-                format!("--scale is \"{word}\", allowed are log_odds, probability and double_softmax")
-            })?
-        }
-    };
+    let scale = fields::scale(args.scale.as_deref())?;
     let said = kind.is_some() || against.is_some() || args.scale.is_some();
     Ok(said.then_some(v1::Target { kind, against, scale: scale.into() }))
 }

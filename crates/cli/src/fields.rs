@@ -7,7 +7,7 @@ use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, SerializeOptions, Value,
 };
 use serde_json::Value as Json;
-use unmask_protocol::DESCRIPTOR_SET;
+use unmask_protocol::{DESCRIPTOR_SET, v1};
 
 fn descriptor(message: &str) -> anyhow::Result<MessageDescriptor> {
     let pool = DescriptorPool::decode(DESCRIPTOR_SET).context("the contract's descriptors are broken")?;
@@ -79,6 +79,51 @@ fn choose(
     Ok(chosen)
 }
 
+/// A scale by its word; the server's own where none is given.
+pub(crate) fn scale(word: Option<&str>) -> anyhow::Result<v1::Scale> {
+    let Some(word) = word else { return Ok(v1::Scale::Unspecified) };
+    v1::Scale::from_str_name(&format!("SCALE_{}", word.to_uppercase())).with_context(|| {
+        format!("--scale is \"{word}\", allowed are log_odds, probability and double_softmax")
+    })
+}
+
+/// A message with one `oneof` as the word that makes it: `NAME:KEY=VALUE,KEY=VALUE`.
+pub(crate) fn word<M: Message>(message: &str, chosen: &M) -> anyhow::Result<String> {
+    let outer = DynamicMessage::decode(descriptor(message)?, chosen.encode_to_vec().as_slice())?;
+    let Some((name, fields)) = chosen_case(&outer) else { return Ok(String::new()) };
+    let mut words = Vec::new();
+    spell(&fields, "", &mut words);
+    Ok(if words.is_empty() { name } else { format!("{name}:{}", words.join(",")) })
+}
+
+/// The case of the `oneof` with its fields.
+fn chosen_case(outer: &DynamicMessage) -> Option<(String, DynamicMessage)> {
+    outer
+        .fields()
+        .filter(|(field, _)| field.containing_oneof().is_some())
+        .find_map(|(field, value)| Some((field.name().to_owned(), value.as_message()?.clone())))
+}
+
+fn spell(fields: &DynamicMessage, prefix: &str, words: &mut Vec<String>) {
+    for (field, value) in fields.fields() {
+        let key = format!("{prefix}{}", field.name());
+        match (value.as_message().and_then(chosen_case), field.kind(), value) {
+            (Some((name, below)), ..) => {
+                words.push(format!("{key}={name}"));
+                spell(&below, &format!("{key}."), words);
+            }
+            (None, Kind::Enum(all), Value::EnumNumber(number)) => {
+                let name = all.get_value(*number).map(|value| value.name().to_owned());
+                words.push(format!("{key}={}", name.unwrap_or_else(|| number.to_string())));
+            }
+            // What cannot be typed cannot be told in a word.
+            (None, Kind::Bytes | Kind::Message(_), _) => {}
+            (None, _, Value::String(text)) => words.push(format!("{key}={text}")),
+            (None, _, value) => words.push(format!("{key}={value}")),
+        }
+    }
+}
+
 fn parse(field: &FieldDescriptor, text: &str) -> anyhow::Result<Value> {
     let wanted = |what: &str| format!("got \"{text}\", {what} is needed");
     Ok(match field.kind() {
@@ -126,7 +171,6 @@ pub(crate) fn json<M: Message>(message: &str, answer: &M) -> anyhow::Result<Json
 #[cfg(test)]
 mod tests {
     use super::*;
-    use unmask_protocol::v1;
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
@@ -138,6 +182,19 @@ mod tests {
             choice("Method", "occlusion", &pairs(&[("grid", "4"), ("mode", "show")])).unwrap();
         let expected = v1::Occlusion { grid: Some(4), window: None, mode: v1::OcclusionMode::Show.into() };
         assert_eq!(method.kind, Some(v1::method::Kind::Occlusion(expected)));
+    }
+
+    #[test]
+    fn a_choice_is_told_in_the_word_that_makes_it() {
+        for text in [
+            "auroc",
+            "deletion:step=9,fill=blur,fill.sigma=3.5",
+            "adversarial_sufficiency:regions=2,attack=paper,attack.steps=7",
+            "rfxg:score=RFXG_SCORE_CGC,as_coded=true",
+        ] {
+            let metric: v1::Metric = said("Metric", text).unwrap();
+            assert_eq!(word("Metric", &metric).unwrap(), text);
+        }
     }
 
     #[test]

@@ -105,7 +105,8 @@ fn figures(text: &mut String, figures: &v1::Figures) -> Result<(), std::fmt::Err
     Ok(())
 }
 
-fn scale(scale: v1::Scale) -> &'static str {
+/// A scale in words.
+pub(crate) fn scale(scale: v1::Scale) -> &'static str {
     match scale {
         v1::Scale::LogOdds | v1::Scale::Unspecified => "log-odds",
         v1::Scale::Probability => "probability",

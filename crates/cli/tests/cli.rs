@@ -215,7 +215,8 @@ fn an_evaluation_that_was_killed_goes_on_to_the_same_bytes() {
         assert!(read("killed") == read("whole"), "{name}");
     }
     let page = std::fs::read_to_string(dir.path().join("whole/summary.md")).unwrap();
-    assert!(page.contains("## auroc (higher is better)") && page.contains("| broken | image: "), "{page}");
+    assert!(page.contains("## auroc (higher is better)"), "{page}");
+    assert!(page.contains("\n| image: ") && page.contains(" | 1 | broken |"), "{page}");
     // Rows of another plan are not mixed in.
     let other = evaluating(dir.path(), "whole").args(["--seed", "5"]).output().unwrap();
     assert!(
@@ -242,4 +243,67 @@ fn what_an_evaluation_would_cost_is_told_without_a_pass() {
     let told = evaluating(dir.path(), "none").arg("--dry-run").output().unwrap();
     assert!(text(&told.stdout).contains("passes an item"), "{}", text(&told.stderr));
     assert!(!dir.path().join("none/rows.jsonl").exists());
+}
+
+#[test]
+fn every_item_and_every_metric_takes_part_in_the_report() {
+    let dir = folder();
+    let list =
+        "id,file,family\na,astronaut-mouth.png,mouth\nb,astronaut-eyes.png,eyes\nc,astronaut-blend.png,\n";
+    std::fs::write(dir.path().join("items.csv"), list).unwrap();
+    let mut command = unmask();
+    command.arg("evaluate").arg(dir.path()).arg("--out").arg(dir.path().join("out"));
+    command.args(["--method", "occlusion:grid=3", "--method", "occlusion:grid=4", "--resamples", "100"]);
+    command.args(["--metric", "deletion:step=5000", "--metric", "deletion:step=5000,fill=blur"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let values: Vec<f64> = rows(dir.path(), "out")[1..]
+        .iter()
+        .map(|row| row["answer"]["evaluated"][1]["results"][1]["figures"][0]["value"].as_f64().unwrap())
+        .collect();
+    let mean = values.iter().sum::<f64>() / 3.0;
+    let page = std::fs::read_to_string(dir.path().join("out/summary.md")).unwrap();
+    assert!(page.contains("Items: 1 mouth, 1 eyes, 3 in all."), "{page}");
+    let (_, second) = page.split_once("## deletion:step=5000,fill=blur (lower is better)").unwrap();
+    let row = second.lines().find(|line| line.starts_with("| `occlusion:grid=4` |")).unwrap();
+    assert!(row.contains(&format!("| {:.3} | {:.3} | {mean:.3} [", values[0], values[1])), "{row}");
+    let html = std::fs::read_to_string(dir.path().join("out/summary.html")).unwrap();
+    assert_eq!(
+        html.matches("<polyline").count(),
+        2 * 5,
+        "two metrics of two explanations and three controls"
+    );
+}
+
+#[test]
+fn a_shorter_list_keeps_the_rows_of_the_longer_one_and_a_dry_run_writes_nothing() {
+    let dir = folder();
+    let told = |more: &[&str]| {
+        let output = evaluating(dir.path(), "out").args(more).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert!(told(&["--dry-run", "--called-fake"]).contains("for 10 items"));
+    assert!(!dir.path().join("out").exists());
+    assert!(told(&[]).starts_with("10 items, 1 failed, 0 known"));
+    assert!(told(&["--per-family", "1"]).starts_with("3 items, 0 failed, 3 known"));
+    assert!(told(&["--called-fake"]).contains("1 failed, 9 known"), "a broken picture is a row, not an end");
+}
+
+#[test]
+fn one_picture_is_evaluated_and_printed() {
+    let mask = "models/samples/astronaut-mouth.mask.png";
+    let args = ["evaluate", MOUTH, "--mask", mask, "--method", "occlusion", "--metric", "auroc"];
+    let output = run(&args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    assert!(
+        printed.contains("read on: mouth, probability") && printed.contains("uniform (control)"),
+        "{printed}"
+    );
+    let json = run(&[&args[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["evaluated"][0]["results"][0]["metric"], "auroc");
+    let refused = run(&[&args[..], &["--per-family", "2"]].concat());
+    assert!(text(&refused.stderr).contains("--per-family is for a folder"), "{}", text(&refused.stderr));
 }

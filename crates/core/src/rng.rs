@@ -34,6 +34,8 @@ pub enum Stream {
     Fill,
     /// A segmentation.
     Segmentation,
+    /// A metric.
+    Metric,
 }
 
 impl Stream {
@@ -45,6 +47,7 @@ impl Stream {
             Self::Search => 1 << 61,
             Self::Fill => 1 << 62,
             Self::Segmentation => 1 << 63,
+            Self::Metric => 3 << 62,
         }
     }
 }

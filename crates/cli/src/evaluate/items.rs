@@ -10,6 +10,9 @@ use unmask_protocol::v1;
 /// Names under which a list is looked for.
 const NAMES: [&str; 2] = ["items.csv", "items.jsonl"];
 
+/// Letters of an item's name.
+const LONGEST_NAME: usize = 128;
+
 /// A picture of the list.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
@@ -60,6 +63,12 @@ pub(super) fn read(dir: &Path, list: Option<&Path>) -> anyhow::Result<Vec<Item>>
     let (mut seen, mut missing) = (BTreeSet::new(), Vec::new());
     let mut items = Vec::new();
     for line in lines {
+        let id = &line.id;
+        ensure!(
+            (1..=LONGEST_NAME).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() || b == b' '),
+            "{} has the id {id:?}, 1 to {LONGEST_NAME} printable ASCII characters are needed",
+            path.display()
+        );
         ensure!(seen.insert(line.id.clone()), "{} lists {} twice", path.display(), line.id);
         let item = line.item(dir)?;
         missing.extend(item.files().filter(|file| !file.is_file()).map(|file| file.display().to_string()));
@@ -92,9 +101,17 @@ impl Item {
         std::iter::once(&self.file).chain(self.mask.as_ref())
     }
 
-    /// The picture's bytes.
-    pub(super) fn image(&self) -> anyhow::Result<Vec<u8>> {
-        std::fs::read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))
+    /// Whether a row is of this item as the list has it.
+    pub(super) fn is_of(&self, row: &v1::DatasetRow) -> bool {
+        let family = if self.family.is_empty() { &self.label } else { &self.family };
+        row.family == *family && row.label == self.label
+    }
+
+    /// An item that has nothing but its name.
+    #[cfg(test)]
+    pub(super) fn named(id: &str) -> Self {
+        let (family, label, file) = (String::new(), String::new(), PathBuf::new());
+        Self { id: id.to_owned(), family, label, crop: None, file, mask: None }
     }
 
     /// The message; a file that has gone meanwhile is sent empty, and its row says so.
@@ -150,6 +167,8 @@ mod tests {
             error("items.csv", "id,file\nx,b.png\ny,c.png\n").contains("2 files of the list are missing")
         );
         assert!(error("items.csv", "id,file\nx,a.png\nx,a.png\n").contains("lists x twice"));
+        assert!(error("items.csv", "id,file\n,a.png\n").contains("has the id \"\","));
+        assert!(error("items.jsonl", "{\"id\":\"\\u00fc\",\"file\":\"a.png\"}").contains("printable ASCII"));
         assert!(error("items.csv", "id,file\n").contains("lists nothing"));
         assert!(error("items.csv", "id\nx\n").contains("cannot read"));
         assert!(error("items.jsonl", "{\"id\":1}").contains("line 1 of"));

@@ -1,14 +1,18 @@
-//! `unmask evaluate`: explanations of a folder of pictures against metrics, as rows, tables and plots.
+//! `unmask evaluate`: explanations of a picture, or of a folder of them, against metrics, as rows, tables and plots.
 //!
 //! Rows are kept as they come. A run that was cut off goes on where it ended: what is there is sent back as known and
 //! costs nothing, and the summary is the one of an unbroken run.
 
+mod command;
+mod cost;
+mod differs;
 mod items;
+mod one;
 mod plan;
 mod report;
 mod rows;
+mod select;
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -22,34 +26,50 @@ use unmask_protocol::v1::{
 };
 
 use crate::args::Evaluate;
-use crate::client::{Client, selector};
+use crate::client::Client;
 use crate::fields;
 use items::Item;
 use rows::Rows;
 
 pub(crate) async fn run(args: Evaluate) -> anyhow::Result<ExitCode> {
     let plan = plan::plan(&args)?;
-    let mut list = items::read(&args.dir, args.list.as_deref())?;
+    if args.path.is_file() {
+        return one::run(&args, plan).await;
+    }
+    let of_pictures = [
+        ("--mask", args.mask.is_some()),
+        ("--label", args.label.is_some()),
+        ("--crop", args.crop.is_some()),
+        ("--json", args.json),
+    ];
+    for (flag, given) in of_pictures {
+        ensure!(!given, "{flag} is for one picture, and {} is a folder", args.path.display());
+    }
+    let mut list = items::read(&args.path, args.list.as_deref())?;
     list.retain(|item| args.families.is_empty() || args.families.contains(&item.family));
     ensure!(!list.is_empty(), "the list has no item of --family {}", args.families.join(", "));
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let client = Client::open(&args.place, None).await?;
-    let model = model(&client, args.model.as_deref()).await?;
-    for item in &mut list {
-        // A family that the model has a class for says which class is right.
-        if item.label.is_empty() && model.labels.contains(&item.family) {
-            item.label.clone_from(&item.family);
-        }
-    }
-    let passed_over = select(&client, &args, &mut list).await?;
+    let model = select::model(&client, plan.model.clone()).await?;
+    let passed_over = select::select(&client, &args, plan.model.as_ref(), &model, &mut list).await?;
     if args.dry_run {
-        return announce(&client, &plan, &list).await;
+        let item = list.first().context("the list is empty")?.picture();
+        let v1::DatasetPicture { image, crop, mask, label, .. } = item;
+        let plan = Some(plan);
+        let request = v1::EvaluateRequest { image, crop, plan, mask, label, ..Default::default() };
+        return cost::announce(&client, request, list.len() as u64).await;
     }
-    let header = json!({ "plan": fields::json("EvaluationPlan", &plan)?, "model": version(&model) });
-    let mut rows = Rows::open(&args.out.join("rows.jsonl"), &header)?;
+    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let header = json!({
+        "plan": fields::json("EvaluationPlan", &plan)?,
+        "model": version(&model),
+        "unmask": env!("CARGO_PKG_VERSION"),
+    });
+    let mut rows = Rows::open(&args.out.join("rows.jsonl"), &header, &list)?;
     let known = list.iter().filter(|item| rows.get(&item.id).is_some()).count();
     let bar = ProgressBar::new(list.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} items, {msg}, {eta} left")?);
+    let metrics: Vec<_> =
+        plan.metrics.iter().map(|metric| fields::word("Metric", metric)).collect::<Result<_, _>>()?;
     let requests = requests(&args, plan, &list, &rows);
     let mut answers = client.dataset(requests).await?;
     let mut summary = None;
@@ -69,7 +89,15 @@ pub(crate) async fn run(args: Evaluate) -> anyhow::Result<ExitCode> {
         summary.context("the server ended without a summary; run the same command again to go on")?;
     let failures = rows.failures(&list);
     rows.finish(&header, &list)?;
-    let report = report::Report { summary: &summary, failures: &failures, passed_over: &passed_over };
+    let listed: Vec<_> = list.iter().filter_map(|item| rows.get(&item.id)).collect();
+    let report = report::Report {
+        summary: &summary,
+        metrics: &metrics,
+        command: &command::command(&args),
+        rows: &listed,
+        failures: &failures,
+        passed_over: &passed_over,
+    };
     let written = report.write(&args.out, &fields::json("DatasetSummary", &summary)?)?;
     let mut out = std::io::stdout();
     let (items, failed) = (summary.items, summary.failed);
@@ -108,80 +136,9 @@ fn requests(
     std::iter::once(v1::EvaluateDatasetRequest { kind: Some(Asked::Plan(first)) }).chain(items)
 }
 
-/// The model that will answer.
-async fn model(client: &Client, wanted: Option<&str>) -> anyhow::Result<v1::Model> {
-    let wanted = selector(wanted);
-    let models = client.models().await?.models;
-    let mut serving = models.into_iter().filter(|model| model.state() == v1::ModelState::Serving);
-    let fits = |model: &v1::Model| {
-        let version = model.version.clone().unwrap_or_default();
-        wanted.as_ref().map_or(model.is_default, |wanted| {
-            wanted.name == version.name && (wanted.version.is_empty() || wanted.version == version.version)
-        })
-    };
-    // Versions are listed in ascending order; the latest is the one that a request gets.
-    serving.rfind(fits).context("the model is not served; `unmask models` lists what is")
-}
-
 fn version(model: &v1::Model) -> Json {
     let version = model.version.clone().unwrap_or_default();
     json!(format!("{}@{} sha256:{}", version.name, version.version, version.sha256))
-}
-
-/// Leaves out what is not called fake, where that was asked for, and what is over the number of a family; gives those that
-/// were passed over.
-async fn select(client: &Client, args: &Evaluate, list: &mut Vec<Item>) -> anyhow::Result<Vec<String>> {
-    let mut passed_over = Vec::new();
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
-    let mut kept = Vec::new();
-    for item in std::mem::take(list) {
-        let count = taken.entry(item.family.clone()).or_default();
-        if args.per_family.is_some_and(|most| *count >= most) {
-            continue;
-        }
-        if args.called_fake {
-            let request = v1::PredictRequest {
-                image: item.image()?,
-                model: selector(args.model.as_deref()),
-                crop: item.crop,
-                ..Default::default()
-            };
-            let answer = client.predict(request).await.with_context(|| item.id.clone())?;
-            if !answer.prediction.is_some_and(|prediction| prediction.fake) {
-                passed_over.push(item.id);
-                continue;
-            }
-        }
-        *count += 1;
-        kept.push(item);
-    }
-    *list = kept;
-    Ok(passed_over)
-}
-
-/// The announced passes of the first item, which are those of each.
-async fn announce(client: &Client, plan: &v1::EvaluationPlan, list: &[Item]) -> anyhow::Result<ExitCode> {
-    let item = list.first().context("the list is empty")?;
-    let picture = item.picture();
-    let request = v1::EvaluateRequest {
-        image: picture.image,
-        crop: picture.crop,
-        plan: Some(plan.clone()),
-        mask: picture.mask,
-        label: picture.label,
-        dry_run: true,
-        ..Default::default()
-    };
-    let answer = client.evaluate(request).await?;
-    let each = answer.cost.unwrap_or_default().announced;
-    let mut out = std::io::stdout();
-    for evaluated in &answer.evaluated {
-        let metrics: u64 = evaluated.results.iter().map(|result| result.announced).sum();
-        let (name, own) = (&evaluated.name, evaluated.announced);
-        writeln!(out, "{name}: at most {own} passes for the explanation, {metrics} for its figures")?;
-    }
-    writeln!(out, "at most {each} passes an item, {} for {} items", each * list.len() as u64, list.len())?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Why an item failed.

@@ -33,15 +33,9 @@ pub(super) fn plan(args: &Evaluate) -> anyhow::Result<v1::EvaluationPlan> {
             candidates.push(candidate(method, fill, &args.preset)?);
         }
     }
+    name(&mut candidates, &args.methods, fills);
     let metric = |text: &String| fields::said::<v1::Metric>("Metric", text);
-    let scale = match &args.scale {
-        None => v1::Scale::Unspecified,
-        Some(word) => {
-            v1::Scale::from_str_name(&format!("SCALE_{}", word.to_uppercase())).with_context(|| {
-                format!("--scale is \"{word}\", allowed are log_odds, probability and double_softmax")
-            })?
-        }
-    };
+    let scale = fields::scale(args.scale.as_deref())?;
     let segmentation = args.segments.as_ref().map(|text| fields::said("Segmentation", text)).transpose()?;
     Ok(v1::EvaluationPlan {
         model: selector(args.model.as_deref()),
@@ -59,6 +53,19 @@ fn candidate(method: &str, fill: &str, preset: &str) -> anyhow::Result<v1::Candi
     let kind = Some(candidate::Kind::Method(v1::Method { preset: preset.to_owned(), ..made }));
     let fill = if fill == OWN { None } else { Some(fields::said("Fill", fill)?) };
     Ok(v1::Candidate { kind, fill, ..Default::default() })
+}
+
+/// Candidates that differ in parameters alone are named as they were typed; the others by the server, after method and fill.
+fn name(candidates: &mut [v1::Candidate], methods: &[String], fills: &[String]) {
+    let kind = |text: &str| text.split(':').next().unwrap_or(text).to_owned();
+    let typed: Vec<_> =
+        methods.iter().flat_map(|method| fills.iter().map(move |fill| (method, fill))).collect();
+    let kinds: Vec<_> = typed.iter().map(|(method, fill)| (kind(method), kind(fill))).collect();
+    for ((candidate, (method, fill)), own) in candidates.iter_mut().zip(typed).zip(&kinds) {
+        if kinds.iter().filter(|other| *other == own).count() > 1 {
+            candidate.name = if fill == OWN { method.clone() } else { format!("{method} over {fill}") };
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +95,17 @@ mod tests {
         let Some(v1::metric::Kind::Deletion(deletion)) = &plan.metrics[0].kind else { panic!("{plan:?}") };
         assert_eq!(deletion.step, Some(9));
         assert_eq!(deletion.fill.as_ref().unwrap().kind, Some(v1::fill::Kind::Zero(v1::ZeroFill {})));
+    }
+
+    #[test]
+    fn candidates_that_differ_in_parameters_alone_have_names_of_their_own() {
+        let flags = ["--method", "rise:masks=500", "--method", "rise:masks=900", "--method", "lime"];
+        let plan =
+            of(&[&flags[..], &["--fill", "default", "--fill", "blur:sigma=3", "--metric", "auroc"]].concat());
+        let names: Vec<_> = plan.unwrap().candidates.into_iter().map(|candidate| candidate.name).collect();
+        let blur = |method: &str| format!("{method} over blur:sigma=3");
+        let (few, many) = ("rise:masks=500", "rise:masks=900");
+        assert_eq!(names, [few, &blur(few), many, &blur(many), "", ""]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The rows of a run: a head line that says of which plan and model they are, then a row a line, kept as it comes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use serde_json::Value as Json;
 use unmask_protocol::v1;
 
+use super::differs::differences;
 use super::items::Item;
 use crate::fields;
 
@@ -16,29 +17,34 @@ use crate::fields;
 pub(super) struct Rows {
     path: PathBuf,
     file: File,
-    rows: HashMap<String, v1::DatasetRow>,
+    rows: BTreeMap<String, v1::DatasetRow>,
 }
 
 impl Rows {
-    /// Reads what is there. A last line that was cut off is dropped; rows that failed are run again.
-    pub(super) fn open(path: &Path, header: &Json) -> anyhow::Result<Self> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+    /// Reads what is there. A last line that was cut off is dropped; rows that failed are run again, and so are those whose
+    /// item the list has under another family or label by now.
+    pub(super) fn open(path: &Path, header: &Json, list: &[Item]) -> anyhow::Result<Self> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error).context(format!("cannot read {}", path.display())),
         };
-        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        let whole = &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)];
+        let whole = std::str::from_utf8(whole).with_context(|| format!("cannot read {}", path.display()))?;
+        // A head line without rows binds nothing.
+        let whole = if whole.lines().count() > 1 { whole } else { "" };
         let mut lines = whole.lines().enumerate();
         if let Some((_, first)) = lines.next() {
             let found: Json =
                 serde_json::from_str(first).with_context(|| format!("line 1 of {}", path.display()))?;
             for part in ["model", "plan"] {
                 if found[part] != header[part] {
-                    bail!("{} has rows of another {part}; give --out another folder", path.display());
+                    let what = differences(part, &found[part], &header[part]);
+                    bail!("{} has rows of another {part}: {what}; give --out another folder", path.display());
                 }
             }
         }
-        let mut rows = HashMap::new();
+        let mut rows = BTreeMap::new();
         for (i, line) in lines {
             let place = || format!("line {} of {}", i + 1, path.display());
             let json: Json = serde_json::from_str(line).with_context(place)?;
@@ -46,6 +52,11 @@ impl Rows {
             rows.insert(row.id.clone(), row);
         }
         rows.retain(|_, row| super::failure(row).is_none());
+        for item in list {
+            if rows.get(&item.id).is_some_and(|row| !item.is_of(row)) {
+                rows.remove(&item.id);
+            }
+        }
         let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
         file.set_len(whole.len() as u64)?;
         std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0))?;
@@ -73,10 +84,13 @@ impl Rows {
         Ok(())
     }
 
-    /// Puts the rows into the list's order, each once, whatever the order in which they came over several runs.
-    pub(super) fn finish(self, header: &Json, list: &[Item]) -> anyhow::Result<()> {
+    /// Puts the rows into the list's order, each once, whatever the order in which they came over several runs; rows of items
+    /// that this list does not have follow and are kept for another.
+    pub(super) fn finish(&self, header: &Json, list: &[Item]) -> anyhow::Result<()> {
         let mut text = format!("{header}\n");
-        for row in list.iter().filter_map(|item| self.rows.get(&item.id)) {
+        let listed: BTreeSet<&str> = list.iter().map(|item| item.id.as_str()).collect();
+        let others = self.rows.values().filter(|row| !listed.contains(row.id.as_str()));
+        for row in list.iter().filter_map(|item| self.rows.get(&item.id)).chain(others) {
             text += &(fields::json("DatasetRow", row)?.to_string() + "\n");
         }
         super::report::put(&self.path, &text)
@@ -99,53 +113,132 @@ mod tests {
 
     use super::*;
 
-    fn row(id: &str, value: f64) -> v1::DatasetRow {
-        let figure = v1::Figure { name: "x".into(), value: Some(value), better: 1, missing: String::new() };
-        let result = v1::Result { metric: "x".into(), figures: vec![figure], ..Default::default() };
+    fn row(id: &str, value: Option<f64>) -> v1::DatasetRow {
+        let missing = if value.is_some() { String::new() } else { "the map is flat".into() };
+        let figure = v1::Figure { name: "x".into(), value, better: 1, missing };
+        let curve = v1::Curve { name: "c".into(), x: vec![0.0, 0.1 + 0.2], y: vec![-0.0, 1.0 / 3.0] };
+        let (figures, curves) = (vec![figure], vec![curve]);
+        let result = v1::Result {
+            metric: "x".into(),
+            figures,
+            curves,
+            announced: u64::MAX,
+            run: 3,
+            ..Default::default()
+        };
         let evaluated = v1::Evaluated { name: "a".into(), results: vec![result], ..Default::default() };
-        let answer = v1::EvaluateResponse { evaluated: vec![evaluated], ..Default::default() };
+        let score = v1::ClassScore { label: "\u{fc}".into(), logit: 0.1, probability: 0.1 };
+        let prediction = Some(v1::Prediction { scores: vec![score], ..Default::default() });
+        let answer = v1::EvaluateResponse { evaluated: vec![evaluated], prediction, ..Default::default() };
         v1::DatasetRow { id: id.into(), kind: Some(Kind::Answer(answer)), ..Default::default() }
     }
 
     fn failed(id: &str) -> v1::DatasetRow {
         let failure = v1::DatasetFailure { code: "X".into(), message: "y".into() };
-        v1::DatasetRow { kind: Some(Kind::Failure(failure)), ..row(id, 0.0) }
+        v1::DatasetRow { kind: Some(Kind::Failure(failure)), ..row(id, None) }
+    }
+
+    fn header() -> Json {
+        json!({ "plan": { "seed": 1 }, "model": "m" })
+    }
+
+    fn ids(path: &Path) -> Vec<String> {
+        let text = std::fs::read_to_string(path).unwrap();
+        let ids = text.lines().skip(1).map(|line| serde_json::from_str::<Json>(line).unwrap()["id"].clone());
+        ids.map(|id| id.as_str().unwrap().to_owned()).collect()
     }
 
     #[test]
     fn rows_are_kept_to_the_last_bit_and_a_cut_off_line_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, header) = (dir.path().join("rows.jsonl"), json!({ "plan": 1, "model": "m" }));
-        // Numbers that a careless reader gets wrong in the last bit.
-        let values =
-            [0.1 + 0.2, 1.0 / 3.0, 5e-324, f64::MAX, 2.225_073_858_507_201e-308, 123_456_789.123_456_78];
-        let mut rows = Rows::open(&path, &header).unwrap();
+        let path = dir.path().join("rows.jsonl");
+        // Numbers that a careless reader gets wrong in the last bit, and none.
+        let numbers = [
+            0.1 + 0.2,
+            1.0 / 3.0,
+            5e-324,
+            f64::MAX,
+            2.225_073_858_507_201e-308,
+            123_456_789.123_456_78,
+            -0.0,
+        ];
+        let values: Vec<_> = numbers.into_iter().map(Some).chain([None]).collect();
+        let mut rows = Rows::open(&path, &header(), &[]).unwrap();
         for (i, value) in values.iter().enumerate() {
             rows.keep(&row(&i.to_string(), *value)).unwrap();
         }
         rows.keep(&failed("bad")).unwrap();
-        let whole = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, format!("{whole}{{\"id\":\"cu")).unwrap();
-        let again = Rows::open(&path, &header).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        // The last byte is the first half of a letter.
+        std::fs::write(&path, [&whole[..], b"{\"id\":\"\xc3"].concat()).unwrap();
+        let again = Rows::open(&path, &header(), &[]).unwrap();
         for (i, value) in values.iter().enumerate() {
             assert_eq!(again.get(&i.to_string()), Some(&row(&i.to_string(), *value)));
         }
         assert!(again.get("bad").is_none(), "what failed is run again");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+        assert!(std::fs::read(&path).unwrap() == whole);
     }
 
     #[test]
     fn rows_of_another_plan_or_model_are_refused_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl");
-        Rows::open(&path, &json!({ "plan": 1, "model": "m" })).unwrap().keep(&row("a", 1.0)).unwrap();
-        let before = std::fs::read_to_string(&path).unwrap();
-        for (header, what) in
-            [(json!({ "plan": 2, "model": "m" }), "plan"), (json!({ "plan": 1, "model": "n" }), "model")]
-        {
-            let error = Rows::open(&path, &header).err().unwrap().to_string();
-            assert!(error.contains(&format!("has rows of another {what}")), "{error}");
+        Rows::open(&path, &header(), &[]).unwrap().keep(&row("a", None)).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        for (other, words) in [
+            (
+                json!({ "plan": { "seed": 2 }, "model": "m" }),
+                "another plan: plan.seed is 1 there and 2 here;",
+            ),
+            (
+                json!({ "plan": { "seed": 1 }, "model": "n" }),
+                "another model: model is \"m\" there and \"n\" here;",
+            ),
+        ] {
+            let error = Rows::open(&path, &other, &[]).err().unwrap().to_string();
+            assert!(error.contains(words), "{error}");
         }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+        assert!(std::fs::read(&path).unwrap() == before);
+    }
+
+    #[test]
+    fn a_head_line_without_rows_binds_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.jsonl");
+        drop(Rows::open(&path, &json!({ "plan": 7, "model": "m" }), &[]).unwrap());
+        Rows::open(&path, &header(), &[]).unwrap().keep(&row("a", None)).unwrap();
+        assert!(Rows::open(&path, &header(), &[]).unwrap().get("a").is_some());
+    }
+
+    #[test]
+    fn rows_of_items_that_a_shorter_list_leaves_out_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.jsonl");
+        let mut rows = Rows::open(&path, &header(), &[]).unwrap();
+        for id in ["b", "c", "a"] {
+            rows.keep(&row(id, Some(1.0))).unwrap();
+        }
+        rows.finish(&header(), &[Item::named("c")]).unwrap();
+        assert_eq!(ids(&path), ["c", "a", "b"]);
+    }
+
+    #[test]
+    fn an_item_that_has_another_label_by_now_is_run_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows.jsonl");
+        let mut rows = Rows::open(&path, &header(), &[]).unwrap();
+        rows.keep(&row("a", Some(1.0))).unwrap();
+        rows.keep(&row("b", Some(1.0))).unwrap();
+        let mut list = ["a", "b"].map(Item::named);
+        list[1].label = "mouth".into();
+        let mut rows = Rows::open(&path, &header(), &list).unwrap();
+        assert!(rows.get("a").is_some() && rows.get("b").is_none());
+        let again = v1::DatasetRow { label: "mouth".into(), family: "mouth".into(), ..row("b", Some(2.0)) };
+        rows.keep(&again).unwrap();
+        assert_eq!(
+            Rows::open(&path, &header(), &list).unwrap().get("b"),
+            Some(&again),
+            "the later line wins"
+        );
     }
 }

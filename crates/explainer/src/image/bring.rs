@@ -48,16 +48,22 @@ fn taps(start: usize, from: usize, to: usize) -> Vec<Vec<(usize, f64)>> {
 
 /// The crop of a picture as a mask in a frame of rows and columns: true where the grey under the centre is above 127.
 pub fn mask_to_frame(picture: &Picture, crop: Rect, frame: (usize, usize)) -> Vec<bool> {
-    let source = |i: usize, from: u32, to: usize| ((2 * i + 1) * from as usize / (2 * to)) as u32;
-    let across: Vec<u32> = (0..frame.1).map(|x| crop.x + source(x, crop.width, frame.1)).collect();
-    let rows = (0..frame.0).map(|y| crop.y + source(y, crop.height, frame.0));
-    rows.flat_map(|y| across.iter().map(move |x| (*x, y)))
+    let across: Vec<u32> = nearest(crop.x, crop.width, frame.1).collect();
+    nearest(crop.y, crop.height, frame.0)
+        .flat_map(|y| across.iter().map(move |x| (*x, y)))
         .map(|(x, y)| {
             let [red, green, blue] = picture.pixels().get_pixel(x, y).0.map(u32::from);
             // ITU-R BT.709, in whole numbers.
             2126 * red + 7152 * green + 722 * blue > 127 * 10_000
         })
         .collect()
+}
+
+/// For each of `to` places the one of `start..start + from` that lies under its centre, by the arithmetic by which a picture is
+/// resized to the nearest pixel.
+pub fn nearest(start: u32, from: u32, to: usize) -> impl Iterator<Item = u32> {
+    // Below `from`, since 2 i + 1 < 2 to.
+    (0..to as u64).map(move |i| start + ((2 * i + 1) * u64::from(from) / (2 * to as u64)) as u32)
 }
 
 #[cfg(test)]

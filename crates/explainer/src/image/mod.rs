@@ -16,7 +16,7 @@ mod samples;
 mod tensor;
 mod webp;
 
-pub use bring::{map_to_frame, mask_to_frame};
+pub use bring::{map_to_frame, mask_to_frame, nearest};
 pub use decode::{Picture, decode};
 pub use error::PictureError;
 pub use frame::{Affine, Frame, Rect};

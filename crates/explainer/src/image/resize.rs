@@ -147,9 +147,8 @@ mod tests {
 
     #[test]
     fn a_cubic_without_antialias_is_torchvisions() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/parity/golden/resize.json");
-        let golden: serde_json::Value =
-            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let golden = include_str!("../../../../tests/parity/golden/resize.json");
+        let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
         for case in golden["cases"].as_array().unwrap() {
             let size = |name: &str| {
                 let sides = case[name].as_array().unwrap();

@@ -1,6 +1,6 @@
 //! Average drop, increase and gain: what the score loses or gains when only the map's part of the picture is left.
 //!
-//! The map's evidence, brought to 0..1, is kept for the highest K % of the pixels and set to 0 elsewhere; each pixel is the
+//! The map's evidence, brought to 0..1, is kept for the highest K % of the pixels, rounded up, and set to 0 elsewhere; each pixel is the
 //! picture's by that share and the fill's by the rest. With p the probability of the target's classes on the picture and p' on
 //! the blend,
 //!
@@ -131,6 +131,20 @@ mod tests {
         let values = values(&planted);
         assert_eq!(values[..6], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
         assert!(values[6..].iter().all(|v| (v - gain).abs() < 1e-6), "{values:?}");
+    }
+
+    #[test]
+    fn the_gain_of_a_sure_detector_stays_a_share() {
+        for steps in 0..200u8 {
+            let (a, b) = (f32::from(steps % 13) * 0.37, f32::from(steps % 7) * 0.91);
+            let real = -12.0 - f32::from(steps) * 0.05;
+            let logits = move |x: &[f32]| vec![real + 2.0 * x[1], a, b + x[1], 0.5];
+            let labels = ["real", "swapped", "reenacted", "made"];
+            let target = unmask_core::Target::manipulated(0, labels.len());
+            let sure = Planted { target, ..Planted::new(1, 2, &labels, vec![1.0, 0.0], logits) };
+            let values = values(&sure);
+            assert!(values.iter().all(|v| (0.0..=1.0).contains(v)), "{steps}: {values:?}");
+        }
     }
 
     #[test]

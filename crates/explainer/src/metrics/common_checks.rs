@@ -50,6 +50,17 @@ fn all() -> Vec<Box<dyn Metric>> {
     ]
 }
 
+/// Every metric, and those whose parameters take another way.
+fn every() -> Vec<Box<dyn Metric>> {
+    let paper = Search::Paper(Paper { steps: 3, ..Paper::default() });
+    let mut every = all();
+    every.push(Box::new(Road { impute: true }));
+    every.push(Box::new(Stability { regions: 3, change: 0.1, attack: paper.clone() }));
+    every.push(Box::new(AdversarialSufficiency { regions: 3, attack: paper }));
+    every.push(Box::new(Rfxg { score: RfxgScore::Cgs, as_coded: true }));
+    every
+}
+
 /// A detector whose log-odds of "fake" rise with the weighted mean of the evidence: +2 on the picture, -3 on the fill.
 fn planted() -> Planted {
     let segments = grid(SIDE, SIDE, CELLS, CELLS);
@@ -127,7 +138,7 @@ fn a_wrong_explanation_scores_worse_in_every_metric_that_claims_to_tell() {
 
 #[test]
 fn figures_are_those_that_are_declared_and_no_more_passes_are_run_than_announced() {
-    for metric in all() {
+    for metric in every() {
         let (planted, about) = (planted(), metric.about());
         let before = planted.passes();
         let measured = planted.measure(&*metric);
@@ -143,14 +154,16 @@ fn figures_are_those_that_are_declared_and_no_more_passes_are_run_than_announced
             let declared = about.figures.iter().find(declared);
             let declared =
                 declared.unwrap_or_else(|| panic!("{} declares {}", about.entry.name, figure.name));
-            assert_eq!(declared.better, figure.better, "{}", figure.name);
+            // What is added up as the authors' code has it is better neither way.
+            let neither = figure.better == Better::Neither;
+            assert!(neither || declared.better == figure.better, "{}", figure.name);
         }
     }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_figures() {
-    for metric in all() {
+    for metric in every() {
         assert_eq!(planted().measure(&*metric), planted().measure(&*metric), "{}", metric.about().entry.name);
     }
 }
@@ -166,7 +179,7 @@ fn odd_maps_have_finite_figures_or_a_reason() {
         for reading in [Reading::Evidence, Reading::Importance] {
             let map = Map { height: SIDE, width: SIDE, data: data.clone() };
             let odd = Planted { map, reading, ..planted() };
-            for metric in all() {
+            for metric in every() {
                 for figure in odd.measure(&*metric).figures {
                     let finite = figure.value.is_ok_and(f64::is_finite) || figure.value.is_err();
                     assert!(finite, "{} of {:?}: {figure:?}", metric.about().entry.name, &data[..4]);
@@ -182,7 +195,7 @@ fn a_detector_that_says_the_same_of_everything_has_finite_figures_or_a_reason() 
         model: Planted::new(SIDE, SIDE, &["real", "fake"], Vec::new(), |_| vec![0.0, 3.0]).model,
         ..planted()
     };
-    for metric in all() {
+    for metric in every() {
         for figure in constant().measure(&*metric).figures {
             assert!(figure.value.is_err() || figure.value.is_ok_and(f64::is_finite), "{figure:?}");
         }
@@ -190,16 +203,24 @@ fn a_detector_that_says_the_same_of_everything_has_finite_figures_or_a_reason() 
 }
 
 #[test]
-fn attacks_of_both_kinds_stay_within_what_is_announced() {
-    let paper = Search::Paper(Paper { steps: 3, ..Paper::default() });
-    for attack in [bounded(), paper] {
-        let metric = AdversarialSufficiency { regions: 3, attack };
-        let planted = planted();
-        let before = planted.passes();
-        let measured = planted.measure(&metric);
-        let run = planted.passes() - before;
-        let size = Size { height: SIDE, width: SIDE, again: Some(0) };
-        assert!(run <= metric.announced(&size) - measured.flipped + 1, "{run} {measured:?}");
+fn what_a_metric_cannot_do_without_is_a_reason_and_costs_nothing() {
+    for metric in every() {
+        let about = metric.about();
+        let without = |need: Need| match need {
+            Need::Mask => Planted { mask: None, ..planted() },
+            Need::Method => Planted { explains_again: false, ..planted() },
+            Need::Fill => planted(),
+        };
+        for need in about.needs.iter().filter(|need| **need != Need::Fill) {
+            let planted = without(*need);
+            let before = planted.passes();
+            let measured = planted.measure(&*metric);
+            let reason = if *need == Need::Mask { NO_MASK } else { SUPPLIED };
+            assert!(measured.figures.iter().all(|f| f.value == Err(reason)), "{measured:?}");
+            assert_eq!(measured.figures.len(), about.figures.len());
+            // The picture's own score is not the metric's.
+            assert_eq!(planted.passes() - before, 1, "{}", about.entry.name);
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use unmask_core::ForwardError;
 
-use super::{About, Better, Case, FigureAbout, Measured, Metric, NOTHING, Size};
+use super::{About, Better, Case, FLAT, FigureAbout, Measured, Metric, Size};
 use crate::catalogue::Descriptor;
 
 /// Keeps the logarithm finite.
@@ -47,7 +47,7 @@ impl Metric for Entropy {
         let values: Vec<f64> = case.evidence().iter().map(|v| v.abs()).collect();
         let sum: f64 = values.iter().sum();
         if sum == 0.0 {
-            return Ok(Measured::of(&ABOUT, &[Err(NOTHING), Err(NOTHING)]));
+            return Ok(Measured::of(&ABOUT, &[Err(FLAT), Err(FLAT)]));
         }
         let entropy = -values.iter().map(|v| v / sum).map(|p| p * (p + LEAST).ln()).sum::<f64>();
         let most = (values.len() as f64).ln();
@@ -70,6 +70,6 @@ mod tests {
         // Shares 1/2, 1/4, 1/4, 0.
         let value = planted(&[2.0, -1.0, 1.0, 0.0]).value(&Entropy {});
         assert!((value - 1.5 * 2f64.ln()).abs() < 1e-9, "{value}");
-        assert_eq!(planted(&[0.0; 4]).measure(&Entropy {}).figures[0].value, Err(NOTHING));
+        assert_eq!(planted(&[0.0; 4]).measure(&Entropy {}).figures[0].value, Err(FLAT));
     }
 }

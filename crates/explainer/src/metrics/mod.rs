@@ -74,7 +74,7 @@ use std::sync::Arc;
 
 use unmask_core::{
     Ended, Forward, ForwardError, LabelMap, Map, Perturbation, ROUND, Ranks, Reading, Round, Target, Tensor,
-    softmax,
+    log_sum_exp,
 };
 
 use crate::catalogue::Descriptor;
@@ -339,11 +339,16 @@ impl Case<'_> {
     /// The map as nobody can misread it: what speaks for the target is positive, 0 says nothing. Of a map that reads as
     /// importance the lowest value is taken off.
     fn evidence(&self) -> Vec<f64> {
+        self.evidence_of(self.map)
+    }
+
+    /// The same of another map that reads alike.
+    fn evidence_of(&self, map: &Map) -> Vec<f64> {
         let floor = match self.reading {
             Reading::Evidence => 0.0,
-            Reading::Importance => f64::from(self.map.floor()),
+            Reading::Importance => f64::from(map.floor()),
         };
-        self.map.data.iter().map(|v| f64::from(*v) - floor).collect()
+        map.data.iter().map(|v| f64::from(*v) - floor).collect()
     }
 
     /// Whether the map says the same of every pixel.
@@ -351,10 +356,10 @@ impl Case<'_> {
         self.map.data.windows(2).all(|pair| pair[0] == pair[1])
     }
 
-    /// Probability of the classes that speak for the target, together.
+    /// Probability of the classes that speak for the target, together; never above 1.
     fn probability(&self, logits: &[f32]) -> f64 {
-        let probabilities = softmax(logits);
-        self.target.pro().iter().map(|class| f64::from(probabilities[*class])).sum()
+        let pro = log_sum_exp(self.target.pro().iter().map(|class| logits[*class]));
+        (pro - log_sum_exp(logits.iter().copied())).exp().min(1.0)
     }
 
     /// The ranking of the map's pixels.

@@ -28,6 +28,8 @@ pub(super) struct Planted {
     pub(super) mask: Option<Vec<bool>>,
     pub(super) truth: Option<usize>,
     pub(super) seed: u64,
+    /// Whether another picture can be explained.
+    pub(super) explains_again: bool,
     pub(super) shared: Shared,
 }
 
@@ -67,6 +69,7 @@ impl Planted {
             mask: None,
             truth: None,
             seed: 0,
+            explains_again: true,
             shared: Shared::default(),
         }
     }
@@ -102,7 +105,7 @@ impl Planted {
             truth: self.truth,
             seed: self.seed,
             forward: &self.model,
-            again: Some(&again),
+            again: if self.explains_again { Some(&again) } else { None },
             shared: &self.shared,
         };
         metric.measure(&case).unwrap()

@@ -86,7 +86,7 @@ impl Road {
         }
         let removed: Vec<bool> = ranks.ranks().iter().map(|rank| ((*rank as usize) < top) != shown).collect();
         let imputed = impute(case.image, &removed);
-        let mut draws = Draws::of(Stream::Fill, case.seed, 2 * count as u64 + u64::from(from_above));
+        let mut draws = Draws::of(Stream::Metric, case.seed, 2 * count as u64 + u64::from(from_above));
         let noisy = imputed.data().iter().zip(removed.iter().cycle());
         let data = noisy.map(|(v, removed)| if *removed { v + NOISE * draws.normal() } else { *v }).collect();
         let shape = (imputed.channels(), imputed.height(), imputed.width());
@@ -121,12 +121,46 @@ mod tests {
     }
 
     #[test]
-    fn imputed_pixels_are_near_their_neighbours_and_the_noise_belongs_to_the_seed() {
-        let planted = planted();
-        // A picture of ones is imputed with ones, so that nothing changes the decision.
-        let values = planted.measure(&Road { impute: true }).figures;
+    fn a_picture_of_one_value_keeps_its_decision_where_it_is_imputed() {
+        let values = planted().measure(&Road { impute: true }).figures;
         assert!((values[1].value.unwrap() - 0.85).abs() < 1e-12, "{values:?}");
-        let other = Planted { seed: 1, ..planted };
-        assert_eq!(other.measure(&Road { impute: true }), other.measure(&Road { impute: true }));
+    }
+
+    #[test]
+    fn each_picture_has_noise_of_its_own_that_belongs_to_the_seed() {
+        let asked = |seed| {
+            let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+            let keep = std::rc::Rc::clone(&seen);
+            let logits = move |x: &[f32]| {
+                keep.borrow_mut().push(x.to_vec());
+                vec![0.0, 1.0]
+            };
+            let map = (0..100).map(|i| 100.0 - i as f32).collect();
+            let planted = Planted { seed, ..Planted::new(10, 10, &["real", "fake"], map, logits) };
+            planted.measure(&Road { impute: true });
+            // The first is the untouched picture.
+            seen.take().split_off(1)
+        };
+        let pictures = asked(3);
+        assert_eq!(pictures.len(), 8);
+        assert_eq!(pictures, asked(3));
+        let noise =
+            |picture: &[f32]| picture.iter().filter(|v| **v != 1.0).map(|v| v - 1.0).collect::<Vec<f32>>();
+        for (i, picture) in pictures.iter().enumerate() {
+            // Only what was removed is noisy: three channels of 10, 30, 50 or 70 pixels.
+            let noise_here = noise(picture);
+            let removed = 3 * [10, 30, 50, 70][i % 4];
+            // A deviate may round away beside 1.
+            assert!(
+                noise_here.len() <= removed && noise_here.len() + 2 > removed,
+                "{i}: {}",
+                noise_here.len()
+            );
+            assert!(pictures[..i].iter().all(|other| noise(other)[..5] != noise_here[..5]), "{i}");
+        }
+        let all: Vec<f64> = pictures.iter().flat_map(|p| noise(p)).map(f64::from).collect();
+        let spread = (all.iter().map(|v| v * v).sum::<f64>() / all.len() as f64).sqrt();
+        assert!((spread - 0.01).abs() < 0.001, "{spread}");
+        assert!(asked(4).iter().zip(&pictures).all(|(other, picture)| other != picture));
     }
 }

@@ -6,7 +6,7 @@ use unmask_explainer::metrics::Better;
 use unmask_protocol::v1::{self, dataset_item, dataset_row};
 
 use super::evaluation::{Plan, alone};
-use super::{request_id, shown};
+use super::{request_id, shown, word};
 use crate::error::RequestError;
 use crate::models::Models;
 
@@ -111,27 +111,14 @@ pub(crate) fn item(
         let message = "the plan comes once, and each further message is an item";
         return Err(RequestError::Invalid(vec![Violation::new("item", message)]));
     };
-    const LONGEST: usize = 128;
     let id = message.id;
-    if id.is_empty() || id.len() > LONGEST || !id.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
-        let message =
-            format!("got {} bytes, allowed are 1 to {LONGEST} printable ASCII characters", id.len());
-        return Err(RequestError::Invalid(vec![Violation::new("item.id", message)]));
-    }
+    word(&id, 1).map_err(|message| RequestError::Invalid(vec![Violation::new("item.id", message)]))?;
     let invalid = |field: &str, message: String| RequestError::Invalid(vec![Violation::new(field, message)]);
     let item = match message.kind {
         None => Err(invalid("item.kind", "is not set, set picture or row".into())),
         Some(dataset_item::Kind::Picture(picture)) => {
-            let family = &picture.family;
-            if family.len() > LONGEST || !family.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
-                let message = format!(
-                    "got {} bytes, allowed are up to {LONGEST} printable ASCII characters",
-                    family.len()
-                );
-                Err(invalid("item.picture.family", message))
-            } else {
-                Ok(Item::Picture(Box::new(picture)))
-            }
+            let family = word(&picture.family, 0).map_err(|message| invalid("item.picture.family", message));
+            family.map(|()| Item::Picture(Box::new(picture)))
         }
         Some(dataset_item::Kind::Row(row)) => match known(&row, plan) {
             Ok(known) => Ok(Item::Known(Box::new((v1::DatasetRow { id: id.clone(), ..row }, known)))),

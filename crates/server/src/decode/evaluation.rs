@@ -15,14 +15,12 @@ use super::metric::{Measure, measure};
 use super::segmentation::{self, Cut};
 use super::subject::Subject;
 use super::target::Question;
-use super::{Seeing, fill, finish, method, nested, shown, subject, target, usual_scale};
+use super::{Seeing, fill, finish, method, nested, shown, subject, target, usual_scale, word};
 use crate::error::RequestError;
 use crate::models::Models;
 
 /// Explanations and metrics of one plan.
 const MOST: usize = 32;
-/// Characters of a name.
-const LONGEST_NAME: usize = 128;
 /// Names that are the controls' own.
 pub(crate) const CONTROLS: [&str; 3] = ["centred Gaussian", "uniform", "random"];
 
@@ -138,17 +136,7 @@ fn plan(
     masked: bool,
     wrong: &mut Vec<Violation>,
 ) -> Option<Plan> {
-    let scale = match v1::Scale::try_from(message.scale) {
-        Ok(v1::Scale::Unspecified | v1::Scale::Probability) => Scale::Probability,
-        Ok(v1::Scale::LogOdds) => Scale::LogOdds,
-        Ok(v1::Scale::DoubleSoftmax) => Scale::DoubleSoftmax,
-        Err(_) => {
-            let allowed = "SCALE_LOG_ODDS (1), SCALE_PROBABILITY (2) and SCALE_DOUBLE_SOFTMAX (3)";
-            let got = format!("got {}, allowed are {allowed}", message.scale);
-            wrong.push(Violation::new("plan.scale", got));
-            Scale::Probability
-        }
-    };
+    let scale = target::scale(message.scale, Scale::Probability, "plan.scale", wrong);
     let on_scale = |target: &v1::Target| v1::Target { scale: 0, ..target.clone() };
     let mut question = Question::Predicted(scale);
     nested("plan", wrong, |wrong| {
@@ -188,11 +176,7 @@ fn names(candidates: &[v1::Candidate], wrong: &mut Vec<Violation>) -> Vec<String
         let given = !candidate.name.is_empty();
         let name = if given { candidate.name.clone() } else { default_name(candidate) };
         let path = format!("plan.candidates[{i}].name");
-        if name.len() > LONGEST_NAME || !name.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
-            let message = format!(
-                "got {} bytes, allowed are up to {LONGEST_NAME} printable ASCII characters",
-                name.len()
-            );
+        if let Err(message) = word(&name, 0) {
             wrong.push(Violation::new(path, message));
         } else if !seen.insert(name.clone()) {
             let message = if given {

@@ -66,16 +66,22 @@ impl ExplainJob {
 
 /// The caller's name for a request, or a new one.
 pub(crate) fn request_id(given: &str) -> Result<String, Violation> {
-    const LONGEST: usize = 128;
     if given.is_empty() {
         return Ok(uuid::Uuid::new_v4().to_string());
     }
-    if given.len() > LONGEST || !given.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
-        let message =
-            format!("got {} bytes, allowed are up to {LONGEST} printable ASCII characters", given.len());
-        return Err(Violation::new("request_id", message));
-    }
+    word(given, 0).map_err(|message| Violation::new("request_id", message))?;
     Ok(given.to_owned())
+}
+
+/// A caller's word, as it may stand in answers and logs: at least so many and at most 128 printable ASCII characters.
+fn word(given: &str, least: usize) -> Result<(), String> {
+    const LONGEST: usize = 128;
+    let printable = given.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if printable && (least..=LONGEST).contains(&given.len()) {
+        return Ok(());
+    }
+    let allowed = if least == 0 { "up to".to_owned() } else { format!("{least} to") };
+    Err(format!("got {} bytes, allowed are {allowed} {LONGEST} printable ASCII characters", given.len()))
 }
 
 /// A request to score a picture; `violations` are those that are known already.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use unmask_core::{InputSpec, LabelMap, ModelSpec, Param, Preset, Violation};
-use unmask_explainer::image::Rect;
+use unmask_explainer::image::{Rect, nearest};
 use unmask_explainer::methods::Method;
 use unmask_explainer::segment::{
     COLS, MOST_SEGMENTS, Quickshift, ROWS, Segmentation, Slic, quickshift, slic,
@@ -154,7 +154,7 @@ fn labels(
     if !whole {
         return None;
     }
-    let numbers = nearest(&message.values, width, crop, frame);
+    let numbers = numbers(&message.values, width, crop, frame);
     let different = numbers.iter().collect::<BTreeSet<_>>().len();
     if !(2..=MOST_SEGMENTS).contains(&different) {
         let message = format!(
@@ -169,17 +169,13 @@ fn labels(
     Some(Cut { segmentation: Segmentation::Labels(Arc::new(map)), sent: Some(sent) })
 }
 
-/// The crop of a map of little-endian uint16 in the model's frame: for each pixel the number under its centre, by the
-/// arithmetic by which a picture is resized to the nearest pixel.
-fn nearest(values: &[u8], width: u32, crop: Rect, frame: (u32, u32)) -> Vec<u32> {
-    // Below `from`, since 2 i + 1 < 2 to.
-    let source = |i: u32, from: u32, to: u32| (2 * u64::from(i) + 1) * u64::from(from) / (2 * u64::from(to));
-    let across: Vec<u64> = (0..frame.1).map(|x| u64::from(crop.x) + source(x, crop.width, frame.1)).collect();
+/// The crop of a map of little-endian uint16 in the model's frame: for each pixel the number under its centre.
+fn numbers(values: &[u8], width: u32, crop: Rect, frame: (u32, u32)) -> Vec<u32> {
+    let across: Vec<u32> = nearest(crop.x, crop.width, frame.1 as usize).collect();
     let mut numbers = Vec::with_capacity(frame.0 as usize * frame.1 as usize);
-    for y in 0..frame.0 {
-        let row = (u64::from(crop.y) + source(y, crop.height, frame.0)) * u64::from(width);
+    for y in nearest(crop.y, crop.height, frame.0 as usize) {
         numbers.extend(across.iter().map(|x| {
-            let at = 2 * (row + x) as usize;
+            let at = 2 * (y as usize * width as usize + *x as usize);
             u32::from(u16::from_le_bytes([values[at], values[at + 1]]))
         }));
     }

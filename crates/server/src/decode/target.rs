@@ -57,7 +57,7 @@ pub(super) fn target(
     violations: &mut Vec<Violation>,
 ) -> Question {
     let Some(message) = target else { return Question::Predicted(usual) };
-    let scale = scale(message.scale, usual, violations);
+    let scale = scale(message.scale, usual, "target.scale", violations);
     let predicted = Question::Predicted(scale);
     let Some(kind) = message.kind else {
         if message.against.is_some() {
@@ -149,7 +149,8 @@ fn impossible(pro: &Side, contra: Option<&Side>, spec: &ModelSpec) -> Option<Vio
     (!both.is_empty()).then(|| Violation::new(contra.path, message()))
 }
 
-fn scale(number: i32, usual: Scale, violations: &mut Vec<Violation>) -> Scale {
+/// The scale, or the usual one where none is given; one that is not known is recorded under `path`.
+pub(super) fn scale(number: i32, usual: Scale, path: &str, violations: &mut Vec<Violation>) -> Scale {
     match v1::Scale::try_from(number) {
         Ok(v1::Scale::Unspecified) => usual,
         Ok(v1::Scale::LogOdds) => Scale::LogOdds,
@@ -158,7 +159,7 @@ fn scale(number: i32, usual: Scale, violations: &mut Vec<Violation>) -> Scale {
         Err(_) => {
             let allowed = "SCALE_LOG_ODDS (1), SCALE_PROBABILITY (2) and SCALE_DOUBLE_SOFTMAX (3)";
             let message = format!("got {number}, allowed are {allowed}");
-            violations.push(Violation::new("target.scale", message));
+            violations.push(Violation::new(path, message));
             usual
         }
     }

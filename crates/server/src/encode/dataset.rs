@@ -41,6 +41,7 @@ pub(crate) fn summary(
         name: names[mean.place.0].to_owned(),
         control: mean.place.0 >= job.plan.candidates.len(),
         metric: job.plan.measures[mean.place.1].metric.about().entry.name.to_owned(),
+        metric_index: mean.place.1 as u32,
         figure: mean.figure,
         better: better(mean.better).into(),
         family: mean.family,

@@ -71,8 +71,8 @@ pub(crate) fn means(plan: &Plan, rows: &[Known], bootstrap: &Bootstrap) -> Vec<M
             };
             for (at, family) in families.iter().enumerate() {
                 let values = column.values.iter().filter(|(of, _)| *of == at).map(|(_, value)| *value);
-                // A family without a name is told from all items by its having none beside it.
-                if families.len() > 1 || !family.is_empty() {
+                // Items without a family take part in the mean of all items alone, which is the one without a name.
+                if !family.is_empty() {
                     means.push(mean(family, sizes[at], values.collect()));
                 }
             }

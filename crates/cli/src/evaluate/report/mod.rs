@@ -1,6 +1,7 @@
 //! The summary as files: JSON, Markdown, and a page with plots. They hold no time and no cost, so that a run that was cut off
 //! and went on gives the same bytes as an unbroken one.
 
+mod curves;
 mod html;
 mod markdown;
 mod plot;
@@ -17,6 +18,12 @@ use table::Table;
 /// What is reported.
 pub(super) struct Report<'a> {
     pub(super) summary: &'a v1::DatasetSummary,
+    /// The metrics of the plan, each with its parameters.
+    pub(super) metrics: &'a [String],
+    /// What remakes it.
+    pub(super) command: &'a str,
+    /// Rows in the list's order; their curves are drawn.
+    pub(super) rows: &'a [&'a v1::DatasetRow],
     /// Items that failed, with the reason.
     pub(super) failures: &'a [(String, String)],
     /// Items that were left out because the detector does not call them fake.
@@ -56,6 +63,29 @@ impl Report<'_> {
         )
     }
 
+    /// How many items have been evaluated: `3 mouth, 2 eyes, 5 in all`.
+    fn counts(&self) -> String {
+        let families = table::families(&self.summary.means);
+        let first = self.summary.means.iter().take(families.len());
+        let count = |mean: &v1::DatasetMean| {
+            let family = if mean.family.is_empty() { "in all" } else { &mean.family };
+            format!("{} {family}", mean.items + mean.missing)
+        };
+        first.map(count).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Why items failed, each reason with its items, in the order in which they come.
+    fn reasons(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (item, why) in self.failures {
+            match reasons.iter_mut().find(|(reason, _)| reason == why) {
+                Some((_, items)) => items.push(item),
+                None => reasons.push((why, vec![item])),
+            }
+        }
+        reasons
+    }
+
     fn tables(&self) -> Vec<Table<'_>> {
         table::tables(&self.summary.means)
     }
@@ -76,6 +106,7 @@ mod tests {
     fn mean(name: &str, figure: &str, family: &str, mean: f64) -> v1::DatasetMean {
         v1::DatasetMean {
             name: name.into(),
+            metric_index: 0,
             control: name == "uniform",
             metric: "adversarial_sufficiency".into(),
             figure: figure.into(),
@@ -106,25 +137,67 @@ mod tests {
         }
     }
 
+    fn report<'a>(summary: &'a v1::DatasetSummary, failures: &'a [(String, String)]) -> Report<'a> {
+        Report { summary, metrics: &[], command: "unmask evaluate d", rows: &[], failures, passed_over: &[] }
+    }
+
     #[test]
     fn figures_of_one_stem_share_a_table() {
         let summary = summary();
-        let failures = [("x".to_owned(), "a | b".to_owned())];
-        let report = Report { summary: &summary, failures: &failures, passed_over: &["y".to_owned()] };
+        let failures =
+            [("x", "a | b"), ("y", "c"), ("z", "a | b")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let report = Report { passed_over: &["y".to_owned()], ..report(&summary, &failures) };
         let page = markdown::page(&report);
+        assert!(
+            page.contains("\nunmask evaluate d\n") && page.contains("Items: 4 mouth, 4 in all."),
+            "{page}"
+        );
         assert!(page.contains("## adversarial_sufficiency: sufficiency_K (higher is better)"), "{page}");
         assert!(page.contains("| explanation | mouth 1 | mouth 2 | all 1 | all 2 |"), "{page}");
-        assert!(page.contains("| `<lime>` | 0.250 [0.150, 0.350] |"), "{page}");
+        assert!(page.contains("| `<lime>` | 0.250 [0.150, 0.350] (n = 3) |"), "{page}");
         assert!(page.contains("| `uniform` (control) |"), "{page}");
-        assert!(page.contains("| x | a \\| b |") && page.contains("passed over: y"), "{page}");
+        assert!(
+            page.contains("| a \\| b | 2 | x, z |\n| c | 1 | y |") && page.contains("passed over (1): y"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn metrics_that_differ_in_parameters_alone_have_tables_of_their_own() {
+        let mut means = Vec::new();
+        for name in ["lime", "uniform"] {
+            for (metric_index, (figures, value)) in (0..).zip([(1, 0.1), (1, 0.2), (2, 0.3)]) {
+                for k in 1..=figures {
+                    let of = |family| {
+                        let figure = format!("sufficiency_{k}");
+                        v1::DatasetMean { metric_index, ..mean(name, &figure, family, value) }
+                    };
+                    means.extend([of("mouth"), of("")]);
+                }
+            }
+        }
+        let summary = v1::DatasetSummary { means, ..Default::default() };
+        let metrics = ["a:x=1", "a:x=2", "a:x=3"].map(|m| m.replace('a', "adversarial_sufficiency"));
+        let page = markdown::page(&Report { metrics: &metrics, ..report(&summary, &[]) });
+        let expected = "\n## adversarial_sufficiency:x=1: sufficiency_K (higher is better)\n\n\
+                        | explanation | mouth 1 | all 1 |\n|---|---|---|\n\
+                        | `lime` | 0.100 [0.000, 0.200] (n = 3) | 0.100 [0.000, 0.200] (n = 3) |\n\
+                        | `uniform` (control) | 0.100 [0.000, 0.200] (n = 3) | 0.100 [0.000, 0.200] (n = 3) |\n\
+                        \n## adversarial_sufficiency:x=2: sufficiency_K (higher is better)\n\n\
+                        | explanation | mouth 1 | all 1 |\n|---|---|---|\n\
+                        | `lime` | 0.200 [0.100, 0.300] (n = 3) |";
+        assert!(page.contains(expected), "{page}");
+        assert!(
+            page.contains("x=3: sufficiency_K (higher is better)\n\n| explanation | mouth 1 | mouth 2 |"),
+            "{page}"
+        );
     }
 
     #[test]
     fn names_of_others_do_no_harm_in_the_page() {
         let summary = summary();
         let failures = [("<script>".to_owned(), "\"&\"".to_owned())];
-        let report = Report { summary: &summary, failures: &failures, passed_over: &[] };
-        let page = html::page(&report);
+        let page = html::page(&report(&summary, &failures));
         assert!(page.contains("&lt;lime&gt;") && !page.contains("<lime>"), "{page}");
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
         assert_eq!(page.matches("<svg").count(), 2, "a plot for each figure");
@@ -134,7 +207,7 @@ mod tests {
     fn a_mean_that_is_missing_is_a_dash() {
         let none = v1::DatasetMean { mean: None, low: None, high: None, items: 0, ..mean("a", "b", "", 0.0) };
         let summary = v1::DatasetSummary { means: vec![none], ..Default::default() };
-        let report = Report { summary: &summary, failures: &[], passed_over: &[] };
+        let report = report(&summary, &[]);
         assert!(markdown::page(&report).contains("| `a` | - |"));
         assert!(html::page(&report).contains("<td>-</td>"));
     }

@@ -5,6 +5,8 @@ use unmask_protocol::v1;
 /// The figures of one stem of one metric.
 pub(super) struct Table<'a> {
     pub(super) metric: &'a str,
+    /// The metric's place in the plan.
+    place: usize,
     pub(super) stem: String,
     pub(super) better: v1::Better,
     pub(super) columns: Vec<String>,
@@ -23,19 +25,18 @@ pub(super) struct Row<'a> {
 
 /// All tables, in the order of the means.
 pub(super) fn tables(means: &[v1::DatasetMean]) -> Vec<Table<'_>> {
-    let mut keys: Vec<(&str, String)> = Vec::new();
-    for mean in means {
-        let key = (mean.metric.as_str(), stem(&mean.figure).0);
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    keys.into_iter().map(|(metric, stem)| table(means, metric, stem)).collect()
+    let keys = distinct(means.iter().map(|mean| (mean.metric_index, stem(&mean.figure).0)));
+    keys.into_iter().map(|(place, stem)| table(means, place, stem)).collect()
 }
 
-fn table<'a>(means: &'a [v1::DatasetMean], metric: &'a str, stem: String) -> Table<'a> {
-    let own: Vec<&v1::DatasetMean> =
-        means.iter().filter(|mean| mean.metric == metric && self::stem(&mean.figure).0 == stem).collect();
+/// The families of the means, in their order; "" is all items.
+pub(super) fn families(means: &[v1::DatasetMean]) -> Vec<&str> {
+    distinct(means.iter().map(|mean| mean.family.as_str()))
+}
+
+fn table(means: &[v1::DatasetMean], place: u32, stem: String) -> Table<'_> {
+    let own = |mean: &&v1::DatasetMean| mean.metric_index == place && self::stem(&mean.figure).0 == stem;
+    let own: Vec<&v1::DatasetMean> = means.iter().filter(own).collect();
     let figures = distinct(own.iter().map(|mean| mean.figure.as_str()));
     let families = distinct(own.iter().map(|mean| mean.family.as_str()));
     let names = distinct(own.iter().map(|mean| mean.name.as_str()));
@@ -56,45 +57,45 @@ fn table<'a>(means: &'a [v1::DatasetMean], metric: &'a str, stem: String) -> Tab
         control: own.iter().any(|mean| mean.name == *name && mean.control),
         cells: places.iter().map(|(family, figure)| find(name, family, figure)).collect(),
     });
-    let all = |figure: &'a str| {
-        let means = names.iter().filter_map(|name| find(name, "", figure)).collect();
-        (figure, means)
-    };
     Table {
-        metric,
+        metric: own.first().map_or("", |mean| mean.metric.as_str()),
+        place: place as usize,
         better: own.first().map_or(v1::Better::Unspecified, |mean| mean.better()),
         columns: columns.collect(),
         rows: rows.collect(),
-        figures: figures.iter().map(|figure| all(figure)).collect(),
+        figures: figures
+            .iter()
+            .map(|figure| (*figure, names.iter().filter_map(|name| find(name, "", figure)).collect()))
+            .collect(),
         stem,
     }
 }
 
 impl Table<'_> {
-    /// What it shows, and which way is better.
-    pub(super) fn title(&self) -> String {
+    /// What it shows, and which way is better. `metrics` are those of the plan, each with its parameters.
+    pub(super) fn title(&self, metrics: &[String]) -> String {
         let better = match self.better {
             v1::Better::Higher => "higher is better",
             v1::Better::Lower => "lower is better",
             v1::Better::Zero => "near 0 is better",
             v1::Better::Neither | v1::Better::Unspecified => "it describes",
         };
+        let metric = metrics.get(self.place).map_or(self.metric, String::as_str);
         if self.metric == self.stem {
-            format!("{} ({better})", self.metric)
+            format!("{metric} ({better})")
         } else {
-            format!("{}: {} ({better})", self.metric, self.stem)
+            format!("{metric}: {} ({better})", self.stem)
         }
     }
 }
 
-/// A mean with its interval.
+/// A mean with its interval and, where not every item has a value, of how many it is.
 pub(super) fn cell(mean: Option<&v1::DatasetMean>) -> String {
-    match mean.map(|mean| (mean.mean, mean.low, mean.high)) {
-        Some((Some(mean), Some(low), Some(high))) => {
-            format!("{} [{}, {}]", three(mean), three(low), three(high))
-        }
-        Some((Some(mean), _, _)) => three(mean),
-        Some((None, _, _)) | None => "-".to_owned(),
+    let Some((mean, value)) = mean.and_then(|mean| Some((mean, mean.mean?))) else { return "-".to_owned() };
+    let of = if mean.missing > 0 { format!(" (n = {})", mean.items) } else { String::new() };
+    match (mean.low, mean.high) {
+        (Some(low), Some(high)) => format!("{} [{}, {}]{of}", three(value), three(low), three(high)),
+        (Some(_) | None, _) => three(value) + &of,
     }
 }
 
@@ -114,11 +115,11 @@ fn stem(figure: &str) -> (String, Option<&str>) {
     }
 }
 
-fn distinct<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
-    for word in words {
-        if !seen.contains(&word) {
-            seen.push(word);
+    for one in all {
+        if !seen.contains(&one) {
+            seen.push(one);
         }
     }
     seen

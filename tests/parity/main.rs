@@ -1,4 +1,4 @@
-//! The same numbers as the peers: golden files of `tests/parity/*.py`, compared at named tolerances.
+//! The same numbers as the peers: the golden files of the scripts beside this file, compared at named tolerances.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// A golden file.
 fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/golden").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("parity/golden").join(name)
 }
 
 /// A golden file of values.
