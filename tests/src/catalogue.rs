@@ -60,7 +60,6 @@ fn better(better: Better) -> &'static str {
     match better {
         Better::Higher => "higher",
         Better::Lower => "lower",
-        Better::Zero => "near 0",
         Better::Neither => "neither",
     }
 }

@@ -72,7 +72,6 @@ pub(crate) async fn metrics(args: List) -> anyhow::Result<ExitCode> {
         let figure = |f: &v1::FigureEntry| match f.better() {
             v1::Better::Higher => format!("{} (higher is better)", f.name),
             v1::Better::Lower => format!("{} (lower is better)", f.name),
-            v1::Better::Zero => format!("{} (near 0 is better)", f.name),
             v1::Better::Neither | v1::Better::Unspecified => format!("{} (it describes)", f.name),
         };
         let figures: Vec<_> = metric.figures.iter().map(figure).collect();

@@ -32,22 +32,33 @@ pub struct Cells {
 impl Cells {
     /// Calls `each` with every pixel row's number and shares.
     pub(crate) fn rows_of_shares(&self, height: usize, width: usize, mut each: impl FnMut(usize, &[f32])) {
-        let across: Vec<Tap> =
-            (0..width).map(|x| self.filter.tap(x + self.offset.1, self.cols, self.plane.1)).collect();
-        let mut line = vec![0.0f32; self.cols];
+        let across: Vec<Tap> = (0..width).map(|x| self.across(x)).collect();
+        let mut wide = vec![0.0f32; self.rows * width];
+        for (line, out) in self.values.chunks_exact(self.cols).zip(wide.chunks_exact_mut(width)) {
+            for (out, tap) in out.iter_mut().zip(&across) {
+                *out = tap.blend(line[tap.first], line[tap.second]);
+            }
+        }
         let mut shares = vec![0.0f32; width];
         for y in 0..height {
-            let down = self.filter.tap(y + self.offset.0, self.rows, self.plane.0);
-            let (upper, lower) =
-                (&self.values[down.first * self.cols..], &self.values[down.second * self.cols..]);
-            for (cell, (a, b)) in line.iter_mut().zip(upper.iter().zip(lower)) {
-                *cell = down.blend(*a, *b);
-            }
-            for (share, tap) in shares.iter_mut().zip(&across) {
-                *share = tap.blend(line[tap.first], line[tap.second]);
+            let tap = self.down(y);
+            let upper = &wide[tap.first * width..(tap.first + 1) * width];
+            let lower = &wide[tap.second * width..(tap.second + 1) * width];
+            for (share, (a, b)) in shares.iter_mut().zip(upper.iter().zip(lower)) {
+                *share = tap.blend(*a, *b);
             }
             each(y, &shares);
         }
+    }
+
+    /// The columns that pixel column `x` lies between.
+    pub fn across(&self, x: usize) -> Tap {
+        self.filter.tap(x + self.offset.1, self.cols, self.plane.1)
+    }
+
+    /// The rows that pixel row `y` lies between.
+    pub fn down(&self, y: usize) -> Tap {
+        self.filter.tap(y + self.offset.0, self.rows, self.plane.0)
     }
 
     /// Writes the share of every pixel, row-major `[height, width]`.
@@ -61,16 +72,20 @@ impl Cells {
 }
 
 /// The two neighbours that a pixel lies between, and the weight of the second.
-struct Tap {
-    first: usize,
-    second: usize,
-    weight: f32,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tap {
+    /// The neighbour before, or the only one.
+    pub first: usize,
+    /// The neighbour behind, or the only one.
+    pub second: usize,
+    /// Weight of the second, in [0, 1); the first has the rest.
+    pub weight: f32,
 }
 
 impl Tap {
+    /// Equal neighbours keep their value exactly, so that an untouched region keeps the image's own bits.
     fn blend(&self, first: f32, second: f32) -> f32 {
-        // Equal neighbours keep their value exactly, so that an untouched region keeps the image's own bits.
-        if first == second { first } else { first + self.weight * (second - first) }
+        first + self.weight * (second - first)
     }
 }
 

@@ -22,12 +22,12 @@ mod tensor;
 mod upsample;
 
 pub use blocks::Block;
-pub use cells::{Cells, Filter};
+pub use cells::{Cells, Filter, Tap};
 pub use forward::{Ended, Forward, ForwardError};
 pub use from_fn::FromFn;
 pub use labels::LabelMap;
 pub use map::{Map, Reading};
-pub use noise::{Basis, Noise};
+pub use noise::{Basis, Direction, Noise};
 pub use param::{Kind, PAPER, Param, Preset, Value, Violation};
 pub use perturbation::Perturbation;
 pub use ranks::{Ranks, order};

@@ -1,7 +1,8 @@
 //! A probe of the model around a picture: the picture plus or minus seeded Gaussian noise.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use crate::upsample::Cubic;
 use crate::{Draws, Stream, Tensor, cubic};
 
 /// Where noise may go.
@@ -13,15 +14,24 @@ pub enum Basis {
     Grid(usize),
 }
 
-/// `image + sign * scale * noise`, where noise is a function of (seed, index) and the basis alone.
-#[derive(Clone, Debug, PartialEq)]
+/// Standard normal deviates, a function of (seed, index) and the basis alone.
+///
+/// They are drawn when somebody first needs them, such as a worker, and kept for whoever needs them next: the opposite
+/// probe, and the fold of both scores.
+#[derive(Debug)]
+pub struct Direction {
+    seed: u64,
+    index: u64,
+    basis: Basis,
+    deviates: OnceLock<Box<[f32]>>,
+    len: usize,
+}
+
+/// `image + scale * noise`.
+#[derive(Clone, Debug)]
 pub struct Noise {
-    /// Seed of the search.
-    pub seed: u64,
-    /// Number of the direction within the search.
-    pub index: u64,
-    /// Where noise may go.
-    pub basis: Basis,
+    /// The noise.
+    pub direction: Arc<Direction>,
     /// Standard deviation of a deviate, per channel in the model's units; negative for the opposite probe.
     pub scale: [f32; 3],
     /// Pixels that may change, row-major `[height, width]`; all where `None`.
@@ -37,43 +47,81 @@ impl Basis {
         }
     }
 
-    /// The deviates of direction `index` under `seed`.
-    pub fn deviates(
-        self,
-        seed: u64,
-        index: u64,
-        (channels, height, width): (usize, usize, usize),
-    ) -> Vec<f32> {
-        let mut draws = Draws::of(Stream::Search, seed, index);
-        (0..self.len(channels, height, width)).map(|_| draws.normal()).collect()
-    }
-
     /// Deviates, or a sum of them, as a field over one channel: row-major `[height, width]`.
     pub fn field(self, deviates: &[f32], channel: usize, (height, width): (usize, usize)) -> Vec<f32> {
         match self {
             Self::Plane => deviates.to_vec(),
-            Self::Grid(side) => {
-                let plane = side * side;
-                cubic(&deviates[channel * plane..(channel + 1) * plane], (side, side), (height, width))
-            }
+            Self::Grid(side) => cubic(plane(deviates, channel, side), (side, side), (height, width)),
         }
     }
 }
 
+/// The deviates of one channel.
+fn plane(deviates: &[f32], channel: usize, side: usize) -> &[f32] {
+    &deviates[channel * side * side..(channel + 1) * side * side]
+}
+
+impl Direction {
+    /// Direction number `index` under `seed`, for pictures of this size.
+    pub fn new(
+        seed: u64,
+        index: u64,
+        basis: Basis,
+        (channels, height, width): (usize, usize, usize),
+    ) -> Self {
+        Self { seed, index, basis, deviates: OnceLock::new(), len: basis.len(channels, height, width) }
+    }
+
+    /// Where its noise may go.
+    pub fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// Number of deviates.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it goes nowhere.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The deviates, as [`Basis`] has them.
+    pub fn deviates(&self) -> &[f32] {
+        self.deviates.get_or_init(|| {
+            let mut draws = Draws::of(Stream::Search, self.seed, self.index);
+            (0..self.len).map(|_| draws.normal()).collect()
+        })
+    }
+}
+
 impl Noise {
-    /// The probe's values, channel by channel, row-major.
-    pub(crate) fn each_channel(&self, image: &Tensor, mut each: impl FnMut(usize, &[f32])) {
-        let shape = (image.channels(), image.height(), image.width());
-        let deviates = self.basis.deviates(self.seed, self.index, shape);
-        for c in 0..shape.0 {
-            let mut values = self.basis.field(&deviates, c, (shape.1, shape.2));
+    /// Calls `each` with every channel's and pixel row's number and values.
+    pub(crate) fn each_row(&self, image: &Tensor, mut each: impl FnMut(usize, usize, &[f32])) {
+        let (height, width) = (image.height(), image.width());
+        let deviates = self.direction.deviates();
+        let mut values = vec![0.0; width];
+        for c in 0..image.channels() {
             let scale = self.scale[c % 3];
-            values.iter_mut().zip(image.channel(c)).for_each(|(v, pixel)| *v = pixel + scale * *v);
-            if let Some(region) = &self.region {
-                let pixels = values.iter_mut().zip(image.channel(c)).zip(region.iter());
-                pixels.filter(|(_, free)| !**free).for_each(|((v, pixel), _)| *v = *pixel);
+            let mut row = |y: usize, noise: &[f32]| {
+                let span = y * width..(y + 1) * width;
+                let pixels = &image.channel(c)[span.clone()];
+                for (value, (pixel, noise)) in values.iter_mut().zip(pixels.iter().zip(noise)) {
+                    *value = pixel + scale * noise;
+                }
+                if let Some(region) = &self.region {
+                    let kept = values.iter_mut().zip(pixels).zip(&region[span]);
+                    kept.filter(|(_, free)| !**free).for_each(|((value, pixel), _)| *value = *pixel);
+                }
+                each(c, y, &values);
+            };
+            match self.direction.basis {
+                Basis::Plane => deviates.chunks_exact(width).enumerate().for_each(|(y, noise)| row(y, noise)),
+                Basis::Grid(side) => {
+                    Cubic::new((side, side), (height, width)).each_row(plane(deviates, c, side), row);
+                }
             }
-            each(c, &values);
         }
     }
 }

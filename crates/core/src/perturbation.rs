@@ -46,96 +46,98 @@ impl Perturbation {
     pub fn expand(&self, image: &Tensor, fill: &Tensor, layout: Layout, out: &mut [f32]) {
         assert!(image.same_shape(fill), "fill and image have one shape");
         assert_eq!(out.len(), image.data().len(), "the buffer holds one picture");
+        let mut canvas = Canvas { out, layout, channels: image.channels() };
         match self {
-            Self::Cells(cells) => blend(cells, image, fill, layout, out),
+            Self::Cells(cells) => blend(cells, image, fill, &mut canvas),
             Self::Segments { labels, shown } => {
-                let shows = labels.labels().iter().map(|label| shown[*label as usize]);
-                choose(shows, image, fill, layout, out);
+                choose(labels.labels(), |label| shown[label as usize], image, fill, &mut canvas);
             }
             Self::Ranked { ranks, top, shown } => {
-                let shows = ranks.ranks().iter().map(|rank| ((*rank as usize) < *top) == *shown);
-                choose(shows, image, fill, layout, out);
+                choose(ranks.ranks(), |rank| ((rank as usize) < *top) == *shown, image, fill, &mut canvas);
             }
-            Self::Blocks(blocks) => show(blocks, image, fill, layout, out),
+            Self::Blocks(blocks) => show(blocks, image, fill, &mut canvas),
             Self::Noise(noise) => {
-                noise.each_channel(image, |c, values| put(c, image.channels(), values, layout, out));
+                let width = image.width();
+                noise.each_row(image, |c, y, values| canvas.put(c, y * width, values.iter().copied()));
             }
             Self::Dense(picture) => {
                 assert!(image.same_shape(picture), "a dense picture has the image's shape");
-                copy(picture, layout, out);
+                canvas.copy(picture);
             }
         }
     }
 }
 
-/// Each pixel from the image where it shows, else from the fill.
-fn choose(
-    shows: impl Iterator<Item = bool> + Clone,
-    image: &Tensor,
-    fill: &Tensor,
+/// The buffer of one picture in the model's layout.
+struct Canvas<'a> {
+    out: &'a mut [f32],
     layout: Layout,
-    out: &mut [f32],
-) {
-    let mut line = vec![0.0; image.height() * image.width()];
-    for c in 0..image.channels() {
-        let pairs = image.channel(c).iter().zip(fill.channel(c));
-        let values = shows.clone().zip(pairs).map(|(shows, (i, f))| if shows { i } else { f });
-        line.iter_mut().zip(values).for_each(|(o, v)| *o = *v);
-        put(c, image.channels(), &line, layout, out);
+    channels: usize,
+}
+
+impl Canvas<'_> {
+    /// Writes values of one channel, from pixel number `first` on.
+    fn put(&mut self, channel: usize, first: usize, values: impl Iterator<Item = f32>) {
+        match self.layout {
+            Layout::Nchw => {
+                let start = self.out.len() / self.channels * channel + first;
+                self.out[start..].iter_mut().zip(values).for_each(|(out, value)| *out = value);
+            }
+            Layout::Nhwc => {
+                let pixels = self.out[first * self.channels..].chunks_exact_mut(self.channels);
+                pixels.zip(values).for_each(|(pixel, value)| pixel[channel] = value);
+            }
+        }
+    }
+
+    fn copy(&mut self, picture: &Tensor) {
+        match self.layout {
+            Layout::Nchw => self.out.copy_from_slice(picture.data()),
+            Layout::Nhwc => {
+                for c in 0..picture.channels() {
+                    self.put(c, 0, picture.channel(c).iter().copied());
+                }
+            }
+        }
     }
 }
 
-fn blend(cells: &Cells, image: &Tensor, fill: &Tensor, layout: Layout, out: &mut [f32]) {
-    let (channels, height, width) = (image.channels(), image.height(), image.width());
-    cells.rows_of_shares(height, width, |y, shares| {
-        for c in 0..channels {
-            let row = y * width..(y + 1) * width;
-            let pairs = image.channel(c)[row.clone()].iter().zip(&fill.channel(c)[row]);
+/// Each pixel from the image where its key shows, else from the fill.
+fn choose(keys: &[u32], shows: impl Fn(u32) -> bool, image: &Tensor, fill: &Tensor, canvas: &mut Canvas<'_>) {
+    let width = image.width();
+    let mut shown = vec![false; width];
+    for (y, keys) in keys.chunks_exact(width).enumerate() {
+        shown.iter_mut().zip(keys).for_each(|(shown, key)| *shown = shows(*key));
+        let row = y * width..(y + 1) * width;
+        for c in 0..image.channels() {
+            let pairs = image.channel(c)[row.clone()].iter().zip(&fill.channel(c)[row.clone()]);
+            let values = shown.iter().zip(pairs).map(|(shown, (i, f))| if *shown { *i } else { *f });
+            canvas.put(c, row.start, values);
+        }
+    }
+}
+
+fn blend(cells: &Cells, image: &Tensor, fill: &Tensor, canvas: &mut Canvas<'_>) {
+    let width = image.width();
+    cells.rows_of_shares(image.height(), width, |y, shares| {
+        let row = y * width..(y + 1) * width;
+        for c in 0..image.channels() {
+            let pairs = image.channel(c)[row.clone()].iter().zip(&fill.channel(c)[row.clone()]);
             let values = shares.iter().zip(pairs).map(|(share, (i, f))| share * i + (1.0 - share) * f);
-            match layout {
-                Layout::Nchw => {
-                    let start = (c * height + y) * width;
-                    out[start..start + width].iter_mut().zip(values).for_each(|(o, v)| *o = v);
-                }
-                Layout::Nhwc => {
-                    let pixels =
-                        out[y * width * channels..(y + 1) * width * channels].chunks_exact_mut(channels);
-                    pixels.zip(values).for_each(|(pixel, v)| pixel[c] = v);
-                }
-            }
+            canvas.put(c, row.start, values);
         }
     });
 }
 
-fn show(blocks: &[Block], image: &Tensor, fill: &Tensor, layout: Layout, out: &mut [f32]) {
+fn show(blocks: &[Block], image: &Tensor, fill: &Tensor, canvas: &mut Canvas<'_>) {
     let width = image.width();
-    for c in 0..image.channels() {
-        let mut values = fill.channel(c).to_vec();
-        for block in blocks.iter().filter(|block| block.channels.contains(&c)) {
+    canvas.copy(fill);
+    for block in blocks {
+        for c in block.channels.clone() {
             for row in block.rows.clone() {
                 let span = row * width + block.cols.start..row * width + block.cols.end;
-                values[span.clone()].copy_from_slice(&image.channel(c)[span]);
+                canvas.put(c, span.start, image.channel(c)[span].iter().copied());
             }
-        }
-        put(c, image.channels(), &values, layout, out);
-    }
-}
-
-fn copy(picture: &Tensor, layout: Layout, out: &mut [f32]) {
-    match layout {
-        Layout::Nchw => out.copy_from_slice(picture.data()),
-        Layout::Nhwc => {
-            (0..picture.channels()).for_each(|c| put(c, picture.channels(), picture.channel(c), layout, out));
-        }
-    }
-}
-
-/// Writes one channel.
-fn put(channel: usize, channels: usize, values: &[f32], layout: Layout, out: &mut [f32]) {
-    match layout {
-        Layout::Nchw => out[channel * values.len()..(channel + 1) * values.len()].copy_from_slice(values),
-        Layout::Nhwc => {
-            out.chunks_exact_mut(channels).zip(values).for_each(|(pixel, v)| pixel[channel] = *v);
         }
     }
 }
@@ -143,7 +145,7 @@ fn put(channel: usize, channels: usize, values: &[f32], layout: Layout, out: &mu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Basis, Filter};
+    use crate::{Basis, Direction, Filter};
 
     fn image() -> Tensor {
         Tensor::new(2, 2, 2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]).unwrap()
@@ -179,7 +181,8 @@ mod tests {
     }
 
     fn noise(scale: f32, region: Option<Arc<[bool]>>) -> Perturbation {
-        Perturbation::Noise(Noise { seed: 1, index: 2, basis: Basis::Grid(2), scale: [scale; 3], region })
+        let direction = Arc::new(Direction::new(1, 2, Basis::Grid(2), (2, 2, 2)));
+        Perturbation::Noise(Noise { direction, scale: [scale; 3], region })
     }
 
     fn expanded(perturbation: &Perturbation) -> [f32; 8] {

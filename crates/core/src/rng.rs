@@ -3,6 +3,11 @@
 //! Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, DOI 10.1145/2063384.2063405)
 //! turns a counter into random bits, so batch size, worker count and neighbours never change a draw.
 
+use std::convert::Infallible;
+
+use rand_core::TryRng;
+use rand_distr::{Distribution as _, StandardNormal};
+
 /// One block of Philox4x32-10: four random words for a counter and a key.
 pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for round in 0..10 {
@@ -36,6 +41,12 @@ pub enum Stream {
     Segmentation,
     /// A metric.
     Metric,
+    /// The directions of an attack, which are not those of a search for a fill.
+    Attack,
+    /// A map that has seen nothing.
+    Control,
+    /// Items that are drawn again.
+    Bootstrap,
 }
 
 impl Stream {
@@ -48,7 +59,16 @@ impl Stream {
             Self::Fill => 1 << 62,
             Self::Segmentation => 1 << 63,
             Self::Metric => 3 << 62,
+            Self::Attack => 3 << 61,
+            Self::Control => 5 << 61,
+            Self::Bootstrap => 7 << 61,
         }
+    }
+
+    /// A seed of the stream's own under `seed`, for what draws from another stream itself.
+    pub fn seed(self, seed: u64) -> u64 {
+        let mut draws = Draws::of(self, seed, 0);
+        u64::from(draws.word()) | u64::from(draws.word()) << 32
     }
 }
 
@@ -89,13 +109,10 @@ impl Draws {
         (self.word() >> 8) as f32 / 16_777_216.0
     }
 
-    /// A standard normal deviate (Box and Muller, DOI 10.1214/aoms/1177706645; the cosine half, so that each deviate is a
-    /// function of its own two words).
+    /// A standard normal deviate (the ziggurat of Marsaglia and Tsang as in Doornik, "An Improved Ziggurat Method to
+    /// Generate Normal Random Samples", 2005); it takes two words, and more in a few cases of a hundred.
     pub fn normal(&mut self) -> f32 {
-        // In (0, 1], so that the logarithm is finite.
-        let radius = (f64::from(self.word()) + 1.0) / 4_294_967_296.0;
-        let turn = f64::from(self.word()) / 4_294_967_296.0;
-        ((-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * turn).cos()) as f32
+        StandardNormal.sample(self)
     }
 
     /// A uniform whole number in 0..n, without bias (Lemire, arXiv 1805.10941); 0 where `n` is 0.
@@ -110,6 +127,22 @@ impl Draws {
                 return (product >> 32) as u32;
             }
         }
+    }
+}
+
+impl TryRng for Draws {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.word())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from(self.word()) | u64::from(self.word()) << 32)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        rand_core::utils::fill_bytes_via_next_word(bytes, || self.try_next_u32())
     }
 }
 
@@ -159,8 +192,18 @@ mod tests {
     #[test]
     fn nobodys_draws_are_anothers() {
         let first = |stream| Draws::of(stream, 7, 3).word();
-        let streams =
-            [Stream::Method, Stream::Scramble, Stream::Search, Stream::Fill, Stream::Segmentation].map(first);
+        let streams = [
+            Stream::Method,
+            Stream::Scramble,
+            Stream::Search,
+            Stream::Fill,
+            Stream::Segmentation,
+            Stream::Metric,
+            Stream::Attack,
+            Stream::Control,
+            Stream::Bootstrap,
+        ]
+        .map(first);
         for (i, word) in streams.iter().enumerate() {
             assert!(!streams[..i].contains(word), "{i}");
         }

@@ -4,27 +4,67 @@
 ///
 /// # Panics
 /// When there are not `rows * cols` values, or none at all.
-pub fn cubic(values: &[f32], (rows, cols): (usize, usize), (height, width): (usize, usize)) -> Vec<f32> {
-    assert_eq!(values.len(), rows * cols, "one value per cell");
-    let (across, down) = (taps(cols, width), taps(rows, height));
-    let mut wide = vec![0.0f32; rows * width];
-    for (line, out) in values.chunks_exact(cols).zip(wide.chunks_exact_mut(width)) {
-        for (out, tap) in out.iter_mut().zip(&across) {
-            *out = tap.iter().map(|(at, weight)| line[*at] * weight).sum();
+pub fn cubic(values: &[f32], cells: (usize, usize), pixels: (usize, usize)) -> Vec<f32> {
+    let mut out = Vec::with_capacity(pixels.0 * pixels.1);
+    Cubic::new(cells, pixels).each_row(values, |_, row| out.extend_from_slice(row));
+    out
+}
+
+/// The way from one size to another, for any number of grids.
+pub(crate) struct Cubic {
+    across: Vec<Tap>,
+    down: Vec<Tap>,
+    cells: (usize, usize),
+}
+
+/// The four cells around a pixel, and their weights, which sum to 1.
+type Tap = [(usize, f32); 4];
+
+impl Cubic {
+    pub(crate) fn new(cells: (usize, usize), pixels: (usize, usize)) -> Self {
+        Self { across: taps(cells.1, pixels.1), down: taps(cells.0, pixels.0), cells }
+    }
+
+    /// Calls `each` with every pixel row's number and values, from the top.
+    pub(crate) fn each_row(&self, values: &[f32], mut each: impl FnMut(usize, &[f32])) {
+        let (rows, width) = (self.cells.0, self.across.len());
+        assert_eq!(values.len(), rows * self.cells.1, "one value per cell");
+        // Columns lie in one piece here, so that a whole column is stretched at a time.
+        let columns = transposed(values, self.cells.1);
+        let mut tall = vec![0.0f32; width * rows];
+        for (out, tap) in tall.chunks_exact_mut(rows).zip(&self.across) {
+            mix(tap, &columns, out);
+        }
+        let wide = transposed(&tall, rows);
+        let mut line = vec![0.0f32; width];
+        for (y, tap) in self.down.iter().enumerate() {
+            mix(tap, &wide, &mut line);
+            each(y, &line);
         }
     }
-    let mut out = vec![0.0f32; height * width];
-    for (out, tap) in out.chunks_exact_mut(width).zip(&down) {
-        for (at, weight) in tap {
-            let line = &wide[at * width..(at + 1) * width];
-            out.iter_mut().zip(line).for_each(|(out, value)| *out += value * weight);
-        }
+}
+
+/// The weighted sum of four lines of `lines`.
+fn mix(tap: &Tap, lines: &[f32], out: &mut [f32]) {
+    let len = out.len();
+    let [a, b, c, d] = tap.map(|(at, weight)| (&lines[at * len..(at + 1) * len], weight));
+    let values = a.0.iter().zip(b.0).zip(c.0).zip(d.0);
+    for (out, (((va, vb), vc), vd)) in out.iter_mut().zip(values) {
+        *out = va * a.1 + vb * b.1 + vc * c.1 + vd * d.1;
+    }
+}
+
+/// Rows of `cols` values as columns.
+fn transposed(values: &[f32], cols: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(values.len());
+    for col in 0..cols {
+        out.extend(values[col..].iter().step_by(cols));
     }
     out
 }
 
-/// The four cells around each pixel, and their weights, which sum to 1.
-fn taps(cells: usize, pixels: usize) -> Vec<[(usize, f32); 4]> {
+/// One tap for each pixel.
+fn taps(cells: usize, pixels: usize) -> Vec<Tap> {
     const A: f64 = -0.75;
     let near = |x: f64| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
     let far = |x: f64| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;

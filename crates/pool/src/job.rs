@@ -128,9 +128,11 @@ impl Job {
                     && within(&block.channels, 3)
             }),
             Perturbation::Noise(noise) => {
-                let deviates = noise.basis.len(3, input.height, input.width);
+                let direction = &noise.direction;
                 let whole = noise.region.as_ref().is_none_or(|r| r.len() == input.height * input.width);
-                deviates > 0 && whole
+                direction.len() == direction.basis().len(3, input.height, input.width)
+                    && !direction.is_empty()
+                    && whole
             }
             Perturbation::Dense(picture) => shape(picture),
         };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Instant;
 
 use unmask_core::{
-    Basis, Block, Ended, Forward, ForwardError, Map, ModelSpec, Noise, Perturbation, Round, Target, Tensor,
+    Basis, Block, Direction, Ended, Forward, ForwardError, Map, ModelSpec, Noise, Perturbation, Round, Target, Tensor,
 };
 use unmask_explainer::methods::{Context, Method, Rise};
 use unmask_explainer::segment::grid;
@@ -281,7 +281,8 @@ fn a_malformed_round_is_refused_before_it_reaches_a_worker() {
     let block = |cols| Block { rows: 0..SIDE, cols, channels: 0..3 };
     let noise = |basis, region: Option<usize>| {
         let region = region.map(|pixels| vec![true; pixels].into());
-        Noise { seed: 0, index: 0, basis, scale: [1.0; 3], region }
+        let direction = Arc::new(Direction::new(0, 0, basis, (3, SIDE, SIDE)));
+        Noise { direction, scale: [1.0; 3], region }
     };
     let wrong = [
         round(0, 0.0),

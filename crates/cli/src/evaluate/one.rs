@@ -110,7 +110,6 @@ fn table(
         let better = match side_by_side[0].better() {
             v1::Better::Higher => ", higher is better",
             v1::Better::Lower => ", lower is better",
-            v1::Better::Zero => ", near 0 is better",
             v1::Better::Neither | v1::Better::Unspecified => "",
         };
         writeln!(text, "  {metric}{better}")?;

@@ -21,10 +21,11 @@
 //! `centred = false` is the fold of the code of arXiv 2502.03957, `sum_i s_i M_i(x) / (0.1 N)`: importance, in which a constant
 //! score times the mean mask is left, so that only differences within the map mean something.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use unmask_core::{
-    Cells, Draws, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Value,
+    Cells, Draws, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Tap, Value,
 };
 
 use super::{Context, Explanation, Figures};
@@ -159,37 +160,38 @@ impl Default for Rise {
 /// What the code of arXiv 2502.03957 divides by, per mask, though its masks show more.
 const PAPER_SHOWN: f64 = 0.1;
 
-/// Running sums over masks, in float64 and in the order of the masks.
+/// Running sums over masks of one shape, in float64 and in the order of the masks.
+///
+/// A mask is linear in its lattice, and masks cut at the same offset are stretched by the same weights: they are summed on the
+/// lattice, and each offset is stretched once, at the end.
 pub struct Fold {
-    shares: Vec<f32>,
-    weighted: Vec<f64>,
-    shown: Vec<f64>,
+    shape: (usize, usize),
+    /// By column and row of the offset.
+    offsets: BTreeMap<(usize, usize), Sums>,
+    /// Any mask, of which only the shape is of interest.
+    mask: Option<Cells>,
     total: f64,
     masks: f64,
-    shape: (usize, usize),
 }
+
+/// Sums on the lattice, each cell's weighted and plain.
+struct Sums(Vec<[f64; 2]>);
 
 impl Fold {
     /// Nothing yet, for pictures of this size.
     pub fn new(height: usize, width: usize) -> Self {
-        let pixels = height * width;
-        Self {
-            shares: vec![0.0; pixels],
-            weighted: vec![0.0; pixels],
-            shown: vec![0.0; pixels],
-            total: 0.0,
-            masks: 0.0,
-            shape: (height, width),
-        }
+        Self { shape: (height, width), offsets: BTreeMap::new(), mask: None, total: 0.0, masks: 0.0 }
     }
 
-    /// Takes in a mask and its score.
+    /// Takes in a mask and its score. All masks have the shape of the first.
     pub fn add(&mut self, score: f64, mask: &Cells) {
-        mask.shares(self.shape.0, self.shape.1, &mut self.shares);
-        for ((share, weighted), shown) in self.shares.iter().zip(&mut self.weighted).zip(&mut self.shown) {
-            *weighted += score * f64::from(*share);
-            *shown += f64::from(*share);
+        let (row, col) = mask.offset;
+        let sums = self.offsets.entry((col, row)).or_insert_with(|| Sums(vec![[0.0; 2]; mask.values.len()]));
+        for ([weighted, shown], value) in sums.0.iter_mut().zip(&mask.values) {
+            *weighted += score * f64::from(*value);
+            *shown += f64::from(*value);
         }
+        self.mask.get_or_insert_with(|| mask.clone());
         self.total += score;
         self.masks += 1.0;
     }
@@ -197,7 +199,7 @@ impl Fold {
     /// The map. A pixel that no mask has shown says nothing: 0.
     pub fn finish(self, centred: bool) -> Map {
         let mean = self.total / self.masks;
-        let value = |(weighted, shown): (&f64, &f64)| match centred {
+        let value = |[weighted, shown]: &[f64; 2]| match centred {
             false => (weighted / (self.masks * PAPER_SHOWN)) as f32,
             true if *shown > 0.0 => (weighted / shown - mean) as f32,
             true => 0.0,
@@ -205,8 +207,43 @@ impl Fold {
         Map {
             height: self.shape.0,
             width: self.shape.1,
-            data: self.weighted.iter().zip(&self.shown).map(value).collect(),
+            data: self.stretched().iter().map(value).collect(),
         }
+    }
+
+    /// Weighted and plain sum of every pixel: down for each offset, then across for each column that an offset begins at.
+    fn stretched(&self) -> Vec<[f64; 2]> {
+        let (height, width) = self.shape;
+        let mut frame = vec![[0.0; 2]; height * width];
+        let Some(mask) = &self.mask else { return frame };
+        let mut offsets = self.offsets.iter().peekable();
+        while let Some(col) = offsets.peek().map(|((col, _), _)| *col) {
+            let mut tall = vec![[0.0; 2]; height * mask.cols];
+            let mut placed = mask.clone();
+            while let Some(((_, row), sums)) = offsets.next_if(|((own, _), _)| *own == col) {
+                placed.offset = (*row, col);
+                for (y, out) in tall.chunks_exact_mut(mask.cols).enumerate() {
+                    let tap = placed.down(y);
+                    let line = |row: usize| &sums.0[row * mask.cols..(row + 1) * mask.cols];
+                    let pairs = line(tap.first).iter().zip(line(tap.second));
+                    out.iter_mut().zip(pairs).for_each(|(out, (a, b))| mix(out, a, b, tap.weight));
+                }
+            }
+            let across: Vec<Tap> = (0..width).map(|x| placed.across(x)).collect();
+            for (line, out) in tall.chunks_exact(mask.cols).zip(frame.chunks_exact_mut(width)) {
+                for (out, tap) in out.iter_mut().zip(&across) {
+                    mix(out, &line[tap.first], &line[tap.second], tap.weight);
+                }
+            }
+        }
+        frame
+    }
+}
+
+fn mix(out: &mut [f64; 2], first: &[f64; 2], second: &[f64; 2], weight: f32) {
+    let weight = f64::from(weight);
+    for i in 0..2 {
+        out[i] += first[i] + weight * (second[i] - first[i]);
     }
 }
 
@@ -233,6 +270,26 @@ mod tests {
         let offsets: std::collections::BTreeSet<_> =
             (0..128).map(|i| rise.mask(0, i, 128, 128).offset).collect();
         assert!(offsets.len() > 80, "{}", offsets.len());
+    }
+
+    #[test]
+    fn sums_on_the_lattice_are_those_over_pixels() {
+        let rise = Rise { grid: 5, ..Rise::default() };
+        let (height, width) = (33, 26);
+        let (mut fold, mut shares) = (Fold::new(height, width), vec![0.0; height * width]);
+        let mut sums = vec![[0.0; 2]; height * width];
+        for index in 0..300 {
+            let (mask, score) = (rise.mask(3, index, height, width), (index as f64 * 0.7).sin());
+            fold.add(score, &mask);
+            mask.shares(height, width, &mut shares);
+            for (sum, share) in sums.iter_mut().zip(&shares) {
+                sum[0] += score * f64::from(*share);
+                sum[1] += f64::from(*share);
+            }
+        }
+        for (got, expected) in fold.stretched().iter().zip(&sums) {
+            assert!((0..2).all(|i| (got[i] - expected[i]).abs() < 1e-4), "{got:?} {expected:?}");
+        }
     }
 
     #[test]

@@ -75,14 +75,10 @@ impl Metric for AdversarialSufficiency {
             let truth = case.truth.ok_or("the true class is not known")?;
             Ok(if highest(logits) == truth { 1.0 } else { 0.0 })
         };
-        let Some(regions) = regions(case, self.regions) else {
-            let too_few = || Err("the picture has fewer regions");
-            let figures = (1..=self.regions).map(|k| SUFFICIENCY.at(k, too_few()));
-            let figures = figures.chain((0..=self.regions).map(|k| ACCURACY.at(k, too_few())));
-            return Ok(Measured { figures: figures.collect(), ..Measured::default() });
-        };
         let mut measured = Measured::default();
         let mut accuracies = vec![ACCURACY.at(0, right(case.logits))];
+        let regions = regions(case, self.regions);
+        let missing = regions.len() + 1..=self.regions;
         for (k, region) in (1..).zip(regions) {
             let (attacked, shared) = case.shared.attack(case, &self.attack, region)?;
             measured.figures.push(SUFFICIENCY.at(k, Ok(own(case.logits) - own(&attacked.after))));
@@ -92,7 +88,10 @@ impl Metric for AdversarialSufficiency {
                 measured.flipped += self.attack.announced().saturating_sub(attacked.passes);
             }
         }
+        let too_few = Err("the picture has fewer regions");
+        measured.figures.extend(missing.clone().map(|k| SUFFICIENCY.at(k, too_few)));
         measured.figures.extend(accuracies);
+        measured.figures.extend(missing.map(|k| ACCURACY.at(k, too_few)));
         Ok(measured)
     }
 }
@@ -178,8 +177,12 @@ mod tests {
 
     #[test]
     fn fewer_regions_than_asked_for_are_said() {
-        let measured = quarter().measure(&AdversarialSufficiency { regions: 5, attack: bounded() });
+        let planted = Planted { truth: Some(1), ..quarter() };
+        let measured = planted.measure(&AdversarialSufficiency { regions: 5, attack: bounded() });
         assert_eq!(measured.figures.len(), 11);
-        assert!(measured.figures.iter().all(|f| f.value == Err("the picture has fewer regions")));
+        for figure in measured.figures {
+            let beyond = figure.name.ends_with('5');
+            assert_eq!(figure.value == Err("the picture has fewer regions"), beyond, "{}", figure.name);
+        }
     }
 }

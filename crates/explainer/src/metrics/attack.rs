@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use unmask_core::{Ended, Forward, ForwardError, ModelSpec, Round, Scores, Tensor};
+use unmask_core::{Ended, Forward, ForwardError, ModelSpec, Round, Scores, Stream, Tensor};
 
 use super::Case;
 use crate::fill::adversarial::{Sample, Search};
@@ -28,7 +28,9 @@ struct Key {
 /// What an attack came to.
 #[derive(Clone, Debug)]
 pub(super) struct Attacked {
-    /// Logits of the attacked picture.
+    /// The attacked picture.
+    pub(super) picture: Arc<Tensor>,
+    /// Its logits.
     pub(super) after: Vec<f32>,
     /// Whether the detector decides otherwise on it.
     pub(super) flipped: bool,
@@ -50,14 +52,16 @@ impl Shared {
         if let Some(known) = attacks().get(&key) {
             return Ok((known.clone(), true));
         }
-        let Sample { after, flipped, passes, .. } = whole(case, search, &key.region, &mut |_, _| ())?;
-        let attacked = Attacked { after, flipped, passes };
+        let Sample { tensor, after, flipped, passes, .. } =
+            whole(case, search, &key.region, &mut |_, _| ())?;
+        let attacked = Attacked { picture: tensor, after, flipped, passes };
         attacks().insert(key, attacked.clone());
         Ok((attacked, false))
     }
 }
 
-/// A search that has run to its own end: one that a deadline or budget has cut off is no attack.
+/// A search that has run to its own end: one that a deadline or budget has cut off is no attack. Its directions are its own:
+/// along those of a search for a fill, the regions that this search happened to follow would be easier to attack.
 pub(super) fn whole(
     case: &Case<'_>,
     search: &Search,
@@ -65,16 +69,13 @@ pub(super) fn whole(
     each: &mut dyn FnMut(&Arc<Tensor>, &[f32]),
 ) -> Result<Sample, ForwardError> {
     let watched = Watched { forward: case.forward, cut_off: Cell::new(None) };
-    let sample = search.run(case.image, Some(region), case.seed, &watched, each)?;
+    let sample = search.run(case.image, Some(region), Stream::Attack.seed(case.seed), &watched, each)?;
     watched.cut_off.get().map_or(Ok(sample), |ended| Err(ForwardError::Unanswered(ended)))
 }
 
-/// The best `count` regions, each as the pixels of all up to it; `None` where the picture has fewer.
-pub(super) fn regions(case: &Case<'_>, count: usize) -> Option<Vec<Arc<[bool]>>> {
+/// The best `count` regions, or as many as the picture has, each as the pixels of all up to it.
+pub(super) fn regions(case: &Case<'_>, count: usize) -> Vec<Arc<[bool]>> {
     let ranked = rank(case.map, case.reading, case.segments);
-    if ranked.len() < count {
-        return None;
-    }
     let labels = case.segments.labels();
     let mut region = vec![false; labels.len()];
     let union = |best: &crate::segment::Ranked| {
@@ -82,7 +83,7 @@ pub(super) fn regions(case: &Case<'_>, count: usize) -> Option<Vec<Arc<[bool]>>>
         region.iter_mut().zip(own).for_each(|(free, own)| *free |= own);
         Arc::from(region.as_slice())
     };
-    Some(ranked.iter().take(count).map(union).collect())
+    ranked.iter().take(count).map(union).collect()
 }
 
 /// Notes that a deadline or budget has cut something off.

@@ -59,7 +59,7 @@ impl Metric for AverageDrop {
                 [DROP, INCREASE, GAIN].iter().flat_map(|about| KEPT.map(|k| about.at(k, Err(FLAT))));
             return Ok(Measured { figures: figures.collect(), ..Measured::default() });
         }
-        let logits = case.ask(case.fill, KEPT.map(|kept| blend(case, kept)).into())?;
+        let logits = case.ask(case.fill, KEPT.iter().map(|kept| blend(case, *kept)))?;
         let before = case.probability(case.logits);
         let after: Vec<f64> = logits.iter().map(|logits| case.probability(logits)).collect();
         let share = |part: f64, of: f64| if of > 0.0 { part.max(0.0) / of } else { 0.0 };

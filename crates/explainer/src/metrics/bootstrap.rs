@@ -22,7 +22,7 @@ pub fn interval(values: &[f64], bootstrap: &Bootstrap) -> Option<(f64, f64)> {
     let count = u32::try_from(values.len()).ok().filter(|count| *count > 1 && bootstrap.resamples > 0)?;
     let mut means: Vec<f64> = (0..u64::from(bootstrap.resamples))
         .map(|resample| {
-            let mut draws = Draws::of(Stream::Method, bootstrap.seed, resample);
+            let mut draws = Draws::of(Stream::Bootstrap, bootstrap.seed, resample);
             (0..count).map(|_| values[draws.below(count) as usize]).sum::<f64>() / f64::from(count)
         })
         .collect();

@@ -104,7 +104,6 @@ fn goodness(planted: &Planted, metric: &dyn Metric) -> f64 {
         (Err(_), _) => f64::NEG_INFINITY,
         (Ok(value), Better::Higher) => value,
         (Ok(value), Better::Lower) => -value,
-        (Ok(value), Better::Zero) => -value.abs(),
         (Ok(_), Better::Neither) => 0.0,
     }
 }

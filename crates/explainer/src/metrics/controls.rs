@@ -1,6 +1,6 @@
 //! Maps that have seen neither picture nor detector.
 
-use unmask_core::{Draws, Map};
+use unmask_core::{Draws, Map, Stream};
 
 /// A Gaussian around the centre, with a standard deviation of a quarter of each side.
 pub fn centre(height: usize, width: usize) -> Map {
@@ -16,7 +16,7 @@ pub fn uniform(height: usize, width: usize) -> Map {
 
 /// Independent uniform values, a function of the seed.
 pub fn random(height: usize, width: usize, seed: u64) -> Map {
-    let mut draws = Draws::new(seed, 0);
+    let mut draws = Draws::of(Stream::Control, seed, 0);
     Map { height, width, data: (0..height * width).map(|_| draws.unit()).collect() }
 }
 

@@ -161,8 +161,6 @@ pub enum Better {
     Higher,
     /// The lower.
     Lower,
-    /// The nearer to 0.
-    Zero,
     /// Neither: it describes.
     Neither,
 }
@@ -372,15 +370,29 @@ impl Case<'_> {
         let ranks = self.ranks();
         let items =
             tops.iter().map(|top| Perturbation::Ranked { ranks: Arc::clone(&ranks), top: *top, shown });
-        self.ask(self.fill, items.collect())
+        self.ask(self.fill, items)
     }
 
     /// Logits of questions about the picture over `fill`, in order.
-    fn ask(&self, fill: &Arc<Tensor>, items: Vec<Perturbation>) -> Result<Vec<Vec<f32>>, ForwardError> {
-        let (asked, mut logits) = (items.len(), Vec::with_capacity(items.len()));
-        let mut items = items.into_iter();
+    fn ask(
+        &self,
+        fill: &Arc<Tensor>,
+        items: impl Iterator<Item = Perturbation>,
+    ) -> Result<Vec<Vec<f32>>, ForwardError> {
+        self.ask_by(ROUND, fill, items)
+    }
+
+    /// The same in rounds of `size` questions, each made when its turn has come.
+    fn ask_by(
+        &self,
+        size: usize,
+        fill: &Arc<Tensor>,
+        mut items: impl Iterator<Item = Perturbation>,
+    ) -> Result<Vec<Vec<f32>>, ForwardError> {
+        let (mut asked, mut logits) = (0, Vec::new());
         let mut rounds = std::iter::from_fn(|| {
-            let items: Vec<_> = items.by_ref().take(ROUND).collect();
+            let items: Vec<_> = items.by_ref().take(size).collect();
+            asked += items.len();
             let (image, fill) = (Arc::clone(self.image), Arc::clone(fill));
             (!items.is_empty()).then_some(Round { image, fill, items })
         });

@@ -88,11 +88,12 @@ impl Metric for PixelFlipping {
         // Ranked as numbers of the map's own precision, so that equal sums are equal.
         let sums: Vec<f32> = sums.iter().map(|sum| *sum as f32).collect();
         let mut shown = vec![true; sums.len()];
-        let items = order(&sums).into_iter().take(self.steps(height, width)).map(|patch| {
+        let labels = Arc::clone(&patches);
+        let items = order(&sums).into_iter().take(self.steps(height, width)).map(move |patch| {
             shown[patch] = false;
-            Perturbation::Segments { labels: Arc::clone(&patches), shown: shown.as_slice().into() }
+            Perturbation::Segments { labels: Arc::clone(&labels), shown: shown.as_slice().into() }
         });
-        let logits = case.ask(case.fill, items.collect())?;
+        let logits = case.ask(case.fill, items)?;
         let whole = case.target.value(case.logits);
         let scores: Vec<f64> =
             std::iter::once(whole).chain(logits.iter().map(|logits| case.target.value(logits))).collect();

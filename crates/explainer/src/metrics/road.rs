@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use unmask_core::{Draws, ForwardError, Perturbation, Stream, Tensor, highest};
+use unmask_core::{Draws, ForwardError, Perturbation, Ranks, Stream, Tensor, highest};
 
 use super::impute::impute;
 use super::{About, Better, Case, FigureAbout, Measured, Metric, Need, Size, Wrong, area};
@@ -59,9 +59,13 @@ impl Metric for Road {
     fn measure(&self, case: &Case<'_>) -> Result<Measured, ForwardError> {
         let pixels = case.map.data.len();
         let count = |share: &f64| (share * pixels as f64).round() as usize;
-        let highest_first = SHARES.map(|share| self.without(case, count(&share), true));
-        let lowest_first = SHARES.map(|share| self.without(case, count(&share), false));
-        let logits = case.ask(case.fill, highest_first.into_iter().chain(lowest_first).collect())?;
+        let ranks = case.ranks();
+        let pictures = [true, false].into_iter().flat_map(|from_above| {
+            let ranks = &ranks;
+            SHARES.iter().map(move |share| self.without(case, ranks, count(share), from_above))
+        });
+        // Picture by picture: imputing one takes long enough that a deadline may come before the next.
+        let logits = case.ask_by(1, case.fill, pictures)?;
         let class = highest(case.logits);
         let curve = |logits: &[Vec<f32>]| {
             let kept = logits.iter().map(|logits| if highest(logits) == class { 1.0 } else { 0.0 });
@@ -77,12 +81,17 @@ impl Metric for Road {
 
 impl Road {
     /// The picture without `count` of its pixels: the highest, or the lowest.
-    fn without(&self, case: &Case<'_>, count: usize, from_above: bool) -> Perturbation {
-        let ranks = case.ranks();
+    fn without(
+        &self,
+        case: &Case<'_>,
+        ranks: &Arc<Ranks>,
+        count: usize,
+        from_above: bool,
+    ) -> Perturbation {
         // The lowest are hidden where only the others show.
         let (top, shown) = if from_above { (count, false) } else { (ranks.ranks().len() - count, true) };
         if !self.impute {
-            return Perturbation::Ranked { ranks, top, shown };
+            return Perturbation::Ranked { ranks: Arc::clone(ranks), top, shown };
         }
         let removed: Vec<bool> = ranks.ranks().iter().map(|rank| ((*rank as usize) < top) != shown).collect();
         let imputed = impute(case.image, &removed);

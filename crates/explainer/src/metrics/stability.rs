@@ -88,23 +88,17 @@ impl Metric for Stability {
         if case.is_flat() {
             return none(FLAT);
         }
-        let Some(regions) = regions(case, self.regions) else { return none("the picture has fewer regions") };
-        let Some(region) = regions.last() else { return none("the picture has fewer regions") };
-        let mut nearby = None;
-        let sample = whole(case, &self.attack, region, &mut |point, logits| {
-            if self.is_near(case, logits) {
-                nearby = Some(Arc::clone(point));
-            }
-        })?;
-        let flipped = if sample.flipped { self.attack.announced().saturating_sub(sample.passes) } else { 0 };
-        if let Search::Bounded(_) = self.attack {
-            nearby = self.on_the_line(case, &sample.tensor)?;
+        let mut regions = regions(case, self.regions);
+        if regions.len() < self.regions {
+            return none("the picture has fewer regions");
         }
+        let Some(region) = regions.pop() else { return none("the picture has fewer regions") };
+        let (nearby, measured) = self.nearby(case, region)?;
         let value = match nearby.filter(|picture| **picture != **case.image) {
             None => Err("no small change of these regions was found that leaves the score about as it is"),
             Some(picture) => pearson(&case.map.data, &again(&picture)?.data).ok_or(FLAT),
         };
-        Ok(Measured { flipped, ..Measured::of(&ABOUT, &[value]) })
+        Ok(Measured { figures: Measured::of(&ABOUT, &[value]).figures, ..measured })
     }
 }
 
@@ -112,6 +106,34 @@ impl Stability {
     fn is_near(&self, case: &Case<'_>, logits: &[f32]) -> bool {
         let real = |logits: &[f32]| f64::from(softmax(logits)[case.forward.spec().output.real]);
         (real(logits) - real(case.logits)).abs() <= self.change
+    }
+
+    /// The last near point on the way, and what of the attack was saved.
+    fn nearby(
+        &self,
+        case: &Case<'_>,
+        region: Arc<[bool]>,
+    ) -> Result<(Option<Arc<Tensor>>, Measured), ForwardError> {
+        let unused = |passes| self.attack.announced().saturating_sub(passes);
+        match &self.attack {
+            Search::Bounded(_) => {
+                let (attacked, known) = case.shared.attack(case, &self.attack, region)?;
+                let nearby = self.on_the_line(case, &attacked.picture)?;
+                let shared = if known { attacked.passes } else { 0 };
+                let flipped = if attacked.flipped { unused(attacked.passes) } else { 0 };
+                Ok((nearby, Measured { flipped, shared, ..Measured::default() }))
+            }
+            Search::Paper(_) => {
+                let mut nearby = None;
+                let sample = whole(case, &self.attack, &region, &mut |point, logits| {
+                    if self.is_near(case, logits) {
+                        nearby = Some(Arc::clone(point));
+                    }
+                })?;
+                let flipped = if sample.flipped { unused(sample.passes) } else { 0 };
+                Ok((nearby, Measured { flipped, ..Measured::default() }))
+            }
+        }
     }
 
     /// The last near point on the line to the attacked picture.
@@ -130,7 +152,7 @@ impl Stability {
                 filter: Filter::Nearest,
             })
         });
-        let logits = case.ask(attacked, items.collect())?;
+        let logits = case.ask(attacked, items)?;
         let last = (1..=POINTS).rev().find(|i| self.is_near(case, &logits[i - 1]));
         Ok(last.map(|i| {
             let pairs = case.image.data().iter().zip(attacked.data());

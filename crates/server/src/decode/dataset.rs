@@ -171,7 +171,6 @@ fn better(better: v1::Better) -> Result<Better, String> {
     Ok(match better {
         v1::Better::Higher => Better::Higher,
         v1::Better::Lower => Better::Lower,
-        v1::Better::Zero => Better::Zero,
         v1::Better::Neither => Better::Neither,
         v1::Better::Unspecified => return Err("has a figure without a direction".into()),
     })

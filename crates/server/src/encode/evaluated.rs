@@ -71,7 +71,6 @@ pub(super) fn better(better: Better) -> v1::Better {
     match better {
         Better::Higher => v1::Better::Higher,
         Better::Lower => v1::Better::Lower,
-        Better::Zero => v1::Better::Zero,
         Better::Neither => v1::Better::Neither,
     }
 }

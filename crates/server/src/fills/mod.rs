@@ -64,9 +64,8 @@ pub(crate) struct Fills {
 
 impl Key {
     pub(crate) fn new(image: &Tensor, spec: &ModelSpec, search: &Search, seed: u64) -> Self {
-        let bytes: Vec<u8> = image.data().iter().flat_map(|v| v.to_le_bytes()).collect();
         Self {
-            picture: unmask_registry::sha256(&bytes),
+            picture: digest(image),
             // The name as well: two manifests may read one file differently.
             model: format!("{} {}", spec.id(), spec.digest),
             // Numbers are written with as many digits as tell them apart.
@@ -74,6 +73,12 @@ impl Key {
             seed,
         }
     }
+}
+
+/// SHA-256 of a picture in the model's units.
+pub(crate) fn digest(image: &Tensor) -> String {
+    let bytes: Vec<u8> = image.data().iter().flat_map(|v| v.to_le_bytes()).collect();
+    unmask_registry::sha256(&bytes)
 }
 
 impl Found {

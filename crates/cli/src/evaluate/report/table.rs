@@ -77,7 +77,6 @@ impl Table<'_> {
         let better = match self.better {
             v1::Better::Higher => "higher is better",
             v1::Better::Lower => "lower is better",
-            v1::Better::Zero => "near 0 is better",
             v1::Better::Neither | v1::Better::Unspecified => "it describes",
         };
         let metric = metrics.get(self.place).map_or(self.metric, String::as_str);

@@ -24,7 +24,7 @@ use unmask_core::{
     Basis, Ended, Forward, ForwardError, InputSpec, Kind, ModelSpec, Param, Preset, Target, Tensor,
 };
 
-use super::{Asker, Directions, MOST_PAIRS, Sample, called_manipulated};
+use super::{Asker, Directions, Drawing, MOST_PAIRS, Sample, called_manipulated};
 use crate::catalogue::Descriptor;
 
 /// Most forward passes.
@@ -182,10 +182,13 @@ impl Bounded {
             if asker.passes + 2 * pace.pairs as u64 + 1 > self.max_passes {
                 break;
             }
-            let directions = self.directions((seed, steps), &pace, &spec.input, region);
+            let basis = Basis::Grid(self.grid);
+            let drawing = Drawing { seed, step: steps, pairs: pace.pairs, basis };
+            let scale = std::array::from_fn(|c| self.sigma as f32 * spec.input.level(c));
+            let directions = Directions::new(&drawing, image, scale, region);
             let Some(scores) = asker.ask(&current.tensor, directions.probes())? else { break };
             let values: Vec<f64> = scores.rows().map(|row| goal.value(row)).collect();
-            self.accelerate(&mut velocity, &directions.slope(image, &values));
+            self.accelerate(&mut velocity, &directions.slope(&values));
             let moved = self.moved(image, &current.tensor, &velocity, pace.step, &spec.input);
             let next = Arc::new(within(moved, &current.tensor, region));
             let Some(logits) = asker.logits(&next)? else { break };
@@ -201,23 +204,6 @@ impl Bounded {
         let flipped = called_manipulated(&best.logits, spec) != called_manipulated(&before, spec);
         let Point { tensor, logits: after } = best;
         Ok(Sample { tensor, flipped, steps, passes: asker.passes, before, after })
-    }
-
-    fn directions<'a>(
-        &self,
-        (seed, step): (u64, u64),
-        pace: &Pace,
-        input: &InputSpec,
-        region: Option<&'a Arc<[bool]>>,
-    ) -> Directions<'a> {
-        Directions {
-            seed,
-            first: step * MOST_PAIRS,
-            pairs: pace.pairs,
-            basis: Basis::Grid(self.grid),
-            scale: std::array::from_fn(|c| self.sigma as f32 * input.level(c)),
-            region,
-        }
     }
 
     /// Mixes a slope, brought to mean absolute value 1, into the direction of the last steps.

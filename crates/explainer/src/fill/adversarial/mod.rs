@@ -6,7 +6,7 @@ pub mod paper;
 use std::sync::Arc;
 
 use unmask_core::{
-    Basis, Forward, ForwardError, ModelSpec, Noise, Perturbation, Round, Scores, Tensor, highest,
+    Basis, Direction, Forward, ForwardError, ModelSpec, Noise, Perturbation, Round, Scores, Tensor, highest,
 };
 
 use crate::catalogue::Descriptor;
@@ -131,38 +131,49 @@ impl Asker<'_> {
     }
 }
 
-/// The directions of one step: `pairs` of them, from number `first`, each probed on both sides.
+/// The directions of one step, each probed on both sides.
 struct Directions<'a> {
-    seed: u64,
-    first: u64,
-    pairs: usize,
-    basis: Basis,
+    directions: Vec<Arc<Direction>>,
     scale: [f32; 3],
     region: Option<&'a Arc<[bool]>>,
 }
 
-impl Directions<'_> {
+/// Which directions.
+struct Drawing {
+    seed: u64,
+    step: u64,
+    pairs: usize,
+    basis: Basis,
+}
+
+impl<'a> Directions<'a> {
+    /// As many as there are pairs, for pictures like this one.
+    fn new(drawing: &Drawing, image: &Tensor, scale: [f32; 3], region: Option<&'a Arc<[bool]>>) -> Self {
+        let shape = (image.channels(), image.height(), image.width());
+        let first = drawing.step * MOST_PAIRS;
+        let directions = (first..first + drawing.pairs as u64)
+            .map(|index| Arc::new(Direction::new(drawing.seed, index, drawing.basis, shape)))
+            .collect();
+        Self { directions, scale, region }
+    }
+
     fn probes(&self) -> Vec<Perturbation> {
-        let probe = |i: u64, sign: f32| {
+        let probe = |direction: &Arc<Direction>, sign: f32| {
             Perturbation::Noise(Noise {
-                seed: self.seed,
-                index: self.first + i,
-                basis: self.basis,
+                direction: Arc::clone(direction),
                 scale: self.scale.map(|scale| sign * scale),
                 region: self.region.cloned(),
             })
         };
-        (0..self.pairs as u64).flat_map(|i| [probe(i, 1.0), probe(i, -1.0)]).collect()
+        self.directions.iter().flat_map(|d| [probe(d, 1.0), probe(d, -1.0)]).collect()
     }
 
     /// Sum over the pairs of how much higher the score is on the positive side, times the direction.
-    fn slope(&self, image: &Tensor, scores: &[f64]) -> Vec<f32> {
-        let shape = (image.channels(), image.height(), image.width());
-        let mut sum = vec![0.0f64; self.basis.len(shape.0, shape.1, shape.2)];
-        for (i, pair) in (0..).zip(scores.chunks_exact(2)) {
+    fn slope(&self, scores: &[f64]) -> Vec<f32> {
+        let mut sum = vec![0.0f64; self.directions.first().map_or(0, |direction| direction.len())];
+        for (direction, pair) in self.directions.iter().zip(scores.chunks_exact(2)) {
             let rise = pair[0] - pair[1];
-            let deviates = self.basis.deviates(self.seed, self.first + i, shape);
-            sum.iter_mut().zip(deviates).for_each(|(sum, deviate)| *sum += rise * f64::from(deviate));
+            sum.iter_mut().zip(direction.deviates()).for_each(|(sum, v)| *sum += rise * f64::from(*v));
         }
         sum.iter().map(|v| *v as f32).collect()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use unmask_core::{LabelMap, Map, Reading, Violation};
+use unmask_core::{LabelMap, Map, Reading, Tensor, Violation};
 use unmask_explainer::image::{self, Limits};
 use unmask_explainer::metrics::{Size, controls};
 
@@ -13,6 +13,7 @@ use super::super::read;
 use super::{Outcome, Scored};
 use crate::decode::{CONTROLS, Cut, EvaluateJob, FillChoice, Kind, Supplied};
 use crate::error::RequestError;
+use crate::fills::digest;
 
 /// See above.
 pub(super) struct Prepared {
@@ -66,7 +67,7 @@ impl Prepared {
         };
         let sources = job.plan.measures.iter().map(|m| &m.fill).enumerate().map(source);
         let sources = sources.collect::<Result<_, _>>()?;
-        let controls = if job.plan.controls { controls_of(frame, job.plan.seed) } else { Vec::new() };
+        let controls = if job.plan.controls { controls_of(&seen.tensor, job.plan.seed) } else { Vec::new() };
         Ok(Self { mask, segments, candidates, sources, controls })
     }
 
@@ -192,11 +193,14 @@ fn in_frame(supplied: &Supplied, job: &EvaluateJob, frame: (usize, usize)) -> Ma
     Map { height: frame.0, width: frame.1, data }
 }
 
-fn controls_of((height, width): (usize, usize), seed: u64) -> Vec<(&'static str, Map)> {
+/// The random map is the picture's own: one for all pictures of a dataset would be one draw, and its mean luck.
+fn controls_of(image: &Tensor, seed: u64) -> Vec<(&'static str, Map)> {
+    let (height, width) = (image.height(), image.width());
+    let picture = digest(image).bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let maps = [
         controls::centre(height, width),
         controls::uniform(height, width),
-        controls::random(height, width, seed),
+        controls::random(height, width, seed ^ picture),
     ];
     CONTROLS.into_iter().zip(maps).collect()
 }
