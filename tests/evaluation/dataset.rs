@@ -165,3 +165,123 @@ async fn a_client_that_leaves_a_stream_frees_everything() {
         run(&service, vec![plan(quick()), picture("a", "", sample("astronaut-mouth.png"))]).await.unwrap();
     assert_eq!(rows.len(), 1, "the places are free again");
 }
+
+/// The reason of a row that failed.
+fn reason(row: &v1::DatasetRow) -> &str {
+    match &row.kind {
+        Some(dataset_row::Kind::Failure(failure)) => &failure.message,
+        other => panic!("{}: {other:?}", row.id),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_sent_back_counts_only_where_it_can_be_one_of_ours() {
+    let service = Root::new(&[]).service(&[]);
+    let whole = vec![plan(quick()), picture("a", "mouth", sample("astronaut-mouth.png"))];
+    let (rows, honest) = run(&service, whole).await.unwrap();
+    type Lie = fn(&mut v1::DatasetRow);
+    fn inside(row: &mut v1::DatasetRow) -> &mut v1::EvaluateResponse {
+        match &mut row.kind {
+            Some(dataset_row::Kind::Answer(answer)) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+    fn figures(row: &mut v1::DatasetRow) -> &mut Vec<v1::Figure> {
+        &mut inside(row).evaluated[0].results[0].figures
+    }
+    let lies: [(Lie, &str); 9] = [
+        (
+            |row| {
+                let twice = figures(row).clone();
+                figures(row).extend(twice);
+            },
+            "stands once",
+        ),
+        (|row| figures(row)[0].name = "<script>\n".into(), "has \"<script>"),
+        (|row| figures(row)[0].better = v1::Better::Neither.into(), "another direction is better"),
+        (|row| figures(row)[0].value = Some(1e301), "not finite or beyond 1e300"),
+        (|row| figures(row)[0].value = Some(f64::NAN), "not finite"),
+        (|row| inside(row).model.as_mut().unwrap().sha256 = "0".into(), "of another model"),
+        (|row| inside(row).model = None, "of another model"),
+        (|row| row.family = "x".repeat(1 << 20), "has a family that no row has"),
+        (|row| row.label = "\u{7}".into(), "has a label that no row has"),
+    ];
+    let lie = |lie: &Lie| {
+        let mut row = rows[0].clone();
+        lie(&mut row);
+        row
+    };
+    let mut requests = vec![plan(quick()), item("a", dataset_item::Kind::Row(rows[0].clone()))];
+    for (i, (of, _)) in lies.iter().enumerate() {
+        requests.push(item(&i.to_string(), dataset_item::Kind::Row(lie(of))));
+    }
+    let (answers, summary) = run(&service, requests).await.unwrap();
+    for (row, (_, words)) in answers[1..].iter().zip(&lies) {
+        assert!(reason(row).contains(words), "{}", reason(row));
+    }
+    assert_eq!((summary.items, summary.failed), (10, 9));
+    assert!(summary.means == honest.means, "what is no row of ours changes nothing");
+    // Cost is told and not added up beyond what a number holds.
+    let mut dear = rows[0].clone();
+    inside(&mut dear).cost.as_mut().unwrap().run = u64::MAX;
+    let twice = ["a", "b"].map(|id| item(id, dataset_item::Kind::Row(dear.clone())));
+    assert!(run(&service, std::iter::once(plan(quick())).chain(twice).collect()).await.is_ok());
+    // Each family has means of its own.
+    let many = (0..257).map(|i| {
+        let row = v1::DatasetRow { family: i.to_string(), ..rows[0].clone() };
+        item(&i.to_string(), dataset_item::Kind::Row(row))
+    });
+    let (code, message, _) =
+        status_of(&run(&service, std::iter::once(plan(quick())).chain(many).collect()).await.unwrap_err());
+    assert!(code == Code::InvalidArgument && message.contains("more than 256 families"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_map_is_no_segmentation_of_a_dataset() {
+    let service = Root::new(&[]).service(&[]);
+    let labels = v1::Segmentation {
+        kind: Some(v1::segmentation::Kind::Labels(v1::LabelSegmentation {
+            height: 128,
+            width: 128,
+            values: vec![0; 2 * 128 * 128],
+            ..Default::default()
+        })),
+    };
+    let mut request = plan(quick());
+    let Some(Asked::Plan(message)) = &mut request.kind else { panic!("a plan") };
+    let own = message.plan.as_mut().unwrap();
+    own.segmentation = Some(labels.clone());
+    own.candidates[0].segmentation = Some(labels);
+    let (code, message, fields) = status_of(&run(&service, vec![request]).await.unwrap_err());
+    let fields: Vec<&str> = fields.iter().map(|(field, _)| field.as_str()).collect();
+    let expected = ["plan.plan.segmentation.labels", "plan.plan.candidates[0].segmentation.labels"];
+    assert_eq!((code, &fields[..]), (Code::InvalidArgument, &expected[..]), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_without_a_mask_has_all_figures_that_need_none() {
+    let service = Root::new(&[]).service(&[]);
+    let metrics = [quick(), vec![metric(metric::Kind::Auroc(v1::Auroc {}))]].concat();
+    let bare = v1::DatasetPicture { image: sample("astronaut-mouth.png"), ..Default::default() };
+    let requests = vec![plan(metrics), item("a", dataset_item::Kind::Picture(bare))];
+    let (rows, _) = run(&service, requests).await.unwrap();
+    let results = &answer(&rows[0]).evaluated[0].results;
+    assert!(results[0].figures[0].value.is_some());
+    assert_eq!(results.last().unwrap().figures[0].missing, "no mask was given");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_idle_keeps_nobody_out() {
+    let service = Root::new(&[]).service(&[("server.max_jobs", "1")]);
+    let idle: Vec<_> = (0..3)
+        .map(|_| {
+            let (sender, receiver) = tokio::sync::mpsc::channel(2);
+            sender.try_send(Ok(plan(quick()))).unwrap();
+            (sender, service.dataset(tokio_stream::wrappers::ReceiverStream::new(receiver)))
+        })
+        .collect();
+    let requests = vec![plan(quick()), picture("a", "", sample("astronaut-mouth.png"))];
+    let (rows, _) = run(&service, requests).await.unwrap();
+    answer(&rows[0]);
+    drop(idle);
+}

@@ -72,6 +72,9 @@ pub struct Param {
     pub source: &'static str,
 }
 
+/// Digits of a value that is told.
+const LONGEST: usize = 24;
+
 /// One reason why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -155,6 +158,12 @@ impl Param {
 
     fn out_of_bounds<T: std::fmt::Display>(&self, path: &str, got: T, min: T, max: T) -> Violation {
         let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
+        let mut got = got.to_string();
+        // A float of 300 digits is no easier to read than its first ones.
+        if got.len() > LONGEST {
+            got.truncate(LONGEST);
+            got += "...";
+        }
         Violation::new(format!("{path}.{}", self.name), format!("got {got}, allowed is {min} to {max}{unit}"))
     }
 }

@@ -182,6 +182,11 @@ impl Forward for Job {
         let mut folded = 0;
         loop {
             while ended.is_none() && flying.len() < AHEAD {
+                // Looked at before a round is made, which may take its time.
+                if self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    ended = Some(Ended::Deadline);
+                    break;
+                }
                 match rounds.next() {
                     None => ended = Some(Ended::All),
                     Some(round) if !self.affords(round.items.len()) => ended = Some(Ended::Budget),

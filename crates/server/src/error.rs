@@ -66,8 +66,28 @@ pub(crate) enum RequestError {
     Panicked,
 }
 
+/// Most bytes of fields and messages in an answer: it travels in the headers, twice, and many clients refuse more than 8 KiB
+/// of them.
+const MOST_BYTES: usize = 2048;
+
+/// The violations that fit into an answer, and how many do not.
+fn told(violations: &[Violation]) -> (&[Violation], usize) {
+    let mut bytes = 0;
+    let fits = |v: &&Violation| {
+        bytes += v.field.len() + v.message.len();
+        bytes <= MOST_BYTES
+    };
+    let count = violations.iter().take_while(fits).count().max(1).min(violations.len());
+    (&violations[..count], violations.len() - count)
+}
+
 fn list(violations: &[Violation]) -> String {
-    violations.iter().map(|v| format!("{}: {}", v.field, v.message)).collect::<Vec<_>>().join("; ")
+    let (told, more) = told(violations);
+    let mut parts: Vec<String> = told.iter().map(|v| format!("{}: {}", v.field, v.message)).collect();
+    if more > 0 {
+        parts.push(format!("and {more} more"));
+    }
+    parts.join("; ")
 }
 
 /// How long a client that was turned away should wait: about one explanation at 1 000 passes a second.
@@ -131,7 +151,8 @@ impl RequestError {
 }
 
 fn set_violations(details: &mut ErrorDetails, violations: &[Violation]) {
-    let fields: Vec<_> = violations.iter().map(|v| FieldViolation::new(&v.field, &v.message)).collect();
+    let fields: Vec<_> =
+        told(violations).0.iter().map(|v| FieldViolation::new(&v.field, &v.message)).collect();
     details.set_bad_request(fields);
 }
 
@@ -175,6 +196,17 @@ mod tests {
     fn a_deadline_that_left_nothing_says_so() {
         let status = RequestError::from(ForwardError::Unanswered(Ended::Deadline)).status("");
         assert_eq!(status.message(), "the deadline came before there was anything to answer");
+    }
+
+    #[test]
+    fn an_answer_of_many_wrong_fields_says_how_many_more_there_are_and_fits_into_headers() {
+        let violation = |i: usize| Violation::new(format!("plan.candidates[{i}].rise.masks"), "x".repeat(200));
+        let violations: Vec<_> = (0..32).map(violation).collect();
+        let status = RequestError::Invalid(violations).status("r");
+        assert!(status.message().ends_with("; and 24 more"), "{}", status.message());
+        let bytes = status.message().len() + status.details().len() * 4 / 3;
+        assert!(bytes < 6000, "{bytes}");
+        assert_eq!(status_of(&status).2.len(), 8);
     }
 
     #[test]

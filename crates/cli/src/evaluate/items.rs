@@ -13,6 +13,11 @@ const NAMES: [&str; 2] = ["items.csv", "items.jsonl"];
 /// Letters of an item's name.
 const LONGEST_NAME: usize = 128;
 
+/// Items of one run, as many as a stream takes.
+const MOST: usize = 20_000;
+/// Missing files that are named.
+const TOLD: usize = 5;
+
 /// A picture of the list.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
@@ -42,6 +47,7 @@ struct Line {
 
 /// The items of a folder, in the order of its list. Files that are missing are named before anything is begun.
 pub(super) fn read(dir: &Path, list: Option<&Path>) -> anyhow::Result<Vec<Item>> {
+    ensure!(dir.exists(), "{} does not exist", dir.display());
     let found = || NAMES.iter().map(|name| dir.join(name)).find(|path| path.is_file());
     let path = match list {
         Some(list) => list.to_owned(),
@@ -74,9 +80,12 @@ pub(super) fn read(dir: &Path, list: Option<&Path>) -> anyhow::Result<Vec<Item>>
         missing.extend(item.files().filter(|file| !file.is_file()).map(|file| file.display().to_string()));
         items.push(item);
     }
-    if let Some(first) = missing.first() {
-        bail!("{} files of the list are missing, the first is {first}", missing.len());
+    if !missing.is_empty() {
+        let (count, told) = (missing.len(), missing[..missing.len().min(TOLD)].join(", "));
+        let more = if count > TOLD { " and others" } else { "" };
+        bail!("files of the list are missing ({count}): {told}{more}");
     }
+    ensure!(items.len() <= MOST, "{} lists {} items, at most {MOST} are allowed in one run", path.display(), items.len());
     Ok(items)
 }
 
@@ -105,6 +114,19 @@ impl Item {
     pub(super) fn is_of(&self, row: &v1::DatasetRow) -> bool {
         let family = if self.family.is_empty() { &self.label } else { &self.family };
         row.family == *family && row.label == self.label
+    }
+
+    /// SHA-256 over picture, mask and crop: what a row is of.
+    pub(super) fn input(&self) -> String {
+        let v1::DatasetPicture { image, mask, crop, .. } = self.picture();
+        let mask = mask.map(|mask| mask.image).unwrap_or_default();
+        let crop = format!("{crop:?}");
+        let mut bytes = Vec::new();
+        for part in [&image, &mask, crop.as_bytes()] {
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part);
+        }
+        unmask_registry::sha256(&bytes)
     }
 
     /// An item that has nothing but its name.
@@ -164,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_list_is_said_before_anything_is_begun() {
         assert!(
-            error("items.csv", "id,file\nx,b.png\ny,c.png\n").contains("2 files of the list are missing")
+            error("items.csv", "id,file\nx,b.png\ny,c.png\n").contains("files of the list are missing (2): ")
         );
         assert!(error("items.csv", "id,file\nx,a.png\nx,a.png\n").contains("lists x twice"));
         assert!(error("items.csv", "id,file\n,a.png\n").contains("has the id \"\","));

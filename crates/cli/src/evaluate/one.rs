@@ -121,7 +121,7 @@ fn table(
             for head in side_by_side {
                 let value =
                     figures.iter().find(|figure| figure.name == head.name).and_then(|figure| figure.value);
-                let value = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+                let value = value.map_or_else(|| "-".to_owned(), super::report::three_decimals);
                 write!(text, "  {value:>width$}", width = head.name.len().max(7))?;
             }
             writeln!(text)?;

@@ -1,4 +1,5 @@
-//! The rows of a run: a head line that says of which plan and model they are, then a row a line, kept as it comes.
+//! The rows of a run: a head line that says of which plan, model and version they are, then a row a line, kept as it comes,
+//! with a digest of what it is of.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -17,12 +18,22 @@ use crate::fields;
 pub(super) struct Rows {
     path: PathBuf,
     file: File,
-    rows: BTreeMap<String, v1::DatasetRow>,
+    rows: BTreeMap<String, Kept>,
 }
+
+/// A row, and the digest of its picture, mask and crop.
+#[derive(Clone)]
+struct Kept {
+    row: v1::DatasetRow,
+    input: String,
+}
+
+/// The key of the digest in a row's line.
+const INPUT: &str = "input";
 
 impl Rows {
     /// Reads what is there. A last line that was cut off is dropped; rows that failed are run again, and so are those whose
-    /// item the list has under another family or label by now.
+    /// item the list has with another picture, mask, crop, family or label by now.
     pub(super) fn open(path: &Path, header: &Json, list: &[Item]) -> anyhow::Result<Self> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
@@ -37,23 +48,25 @@ impl Rows {
         if let Some((_, first)) = lines.next() {
             let found: Json =
                 serde_json::from_str(first).with_context(|| format!("line 1 of {}", path.display()))?;
-            for part in ["model", "plan"] {
+            for (part, of) in [("model", "model"), ("plan", "plan"), ("unmask", "version")] {
                 if found[part] != header[part] {
                     let what = differences(part, &found[part], &header[part]);
-                    bail!("{} has rows of another {part}: {what}; give --out another folder", path.display());
+                    bail!("{} has rows of another {of}: {what}; give --out another folder", path.display());
                 }
             }
         }
         let mut rows = BTreeMap::new();
         for (i, line) in lines {
             let place = || format!("line {} of {}", i + 1, path.display());
-            let json: Json = serde_json::from_str(line).with_context(place)?;
+            let mut json: Json = serde_json::from_str(line).with_context(place)?;
+            let input = json.as_object_mut().and_then(|row| row.remove(INPUT)).unwrap_or_default();
+            let input = input.as_str().unwrap_or_default().to_owned();
             let row: v1::DatasetRow = fields::message("DatasetRow", &json).with_context(place)?;
-            rows.insert(row.id.clone(), row);
+            rows.insert(row.id.clone(), Kept { row, input });
         }
-        rows.retain(|_, row| super::failure(row).is_none());
+        rows.retain(|_, kept| super::failure(&kept.row).is_none());
         for item in list {
-            if rows.get(&item.id).is_some_and(|row| !item.is_of(row)) {
+            if rows.get(&item.id).is_some_and(|kept| !item.is_of(&kept.row) || item.input() != kept.input) {
                 rows.remove(&item.id);
             }
         }
@@ -68,19 +81,20 @@ impl Rows {
 
     /// The row of an item that needs not be run.
     pub(super) fn get(&self, id: &str) -> Option<&v1::DatasetRow> {
-        self.rows.get(id)
+        self.rows.get(id).map(|kept| &kept.row)
     }
 
-    /// Keeps a row that is not there yet.
-    pub(super) fn keep(&mut self, row: &v1::DatasetRow) -> anyhow::Result<()> {
+    /// Keeps a row that is not there yet, with its item's digest.
+    pub(super) fn keep(&mut self, row: &v1::DatasetRow, input: impl FnOnce() -> String) -> anyhow::Result<()> {
         if self.rows.contains_key(&row.id) {
             return Ok(());
         }
-        let line = fields::json("DatasetRow", row)?.to_string() + "\n";
+        let kept = Kept { row: row.clone(), input: input() };
+        let line = kept.line()?;
         let cannot = || format!("cannot write {}", self.path.display());
         // In one piece, so that a run that is killed leaves whole lines and at most one cut off.
         self.file.write_all(line.as_bytes()).with_context(cannot)?;
-        self.rows.insert(row.id.clone(), row.clone());
+        self.rows.insert(row.id.clone(), kept);
         Ok(())
     }
 
@@ -89,9 +103,9 @@ impl Rows {
     pub(super) fn finish(&self, header: &Json, list: &[Item]) -> anyhow::Result<()> {
         let mut text = format!("{header}\n");
         let listed: BTreeSet<&str> = list.iter().map(|item| item.id.as_str()).collect();
-        let others = self.rows.values().filter(|row| !listed.contains(row.id.as_str()));
-        for row in list.iter().filter_map(|item| self.rows.get(&item.id)).chain(others) {
-            text += &(fields::json("DatasetRow", row)?.to_string() + "\n");
+        let others = self.rows.values().filter(|kept| !listed.contains(kept.row.id.as_str()));
+        for kept in list.iter().filter_map(|item| self.rows.get(&item.id)).chain(others) {
+            text += &kept.line()?;
         }
         super::report::put(&self.path, &text)
     }
@@ -99,10 +113,18 @@ impl Rows {
     /// The items that failed, with the reason, in the list's order.
     pub(super) fn failures(&self, list: &[Item]) -> Vec<(String, String)> {
         let reason = |item: &Item| {
-            let failure = super::failure(self.rows.get(&item.id)?)?;
+            let failure = super::failure(self.get(&item.id)?)?;
             Some((item.id.clone(), format!("{} ({})", failure.message, failure.code)))
         };
         list.iter().filter_map(reason).collect()
+    }
+}
+
+impl Kept {
+    fn line(&self) -> anyhow::Result<String> {
+        let mut json = fields::json("DatasetRow", &self.row)?;
+        json[INPUT] = self.input.as_str().into();
+        Ok(json.to_string() + "\n")
     }
 }
 
@@ -165,9 +187,9 @@ mod tests {
         let values: Vec<_> = numbers.into_iter().map(Some).chain([None]).collect();
         let mut rows = Rows::open(&path, &header(), &[]).unwrap();
         for (i, value) in values.iter().enumerate() {
-            rows.keep(&row(&i.to_string(), *value)).unwrap();
+            rows.keep(&row(&i.to_string(), *value), String::new).unwrap();
         }
-        rows.keep(&failed("bad")).unwrap();
+        rows.keep(&failed("bad"), String::new).unwrap();
         let whole = std::fs::read(&path).unwrap();
         // The last byte is the first half of a letter.
         std::fs::write(&path, [&whole[..], b"{\"id\":\"\xc3"].concat()).unwrap();
@@ -183,12 +205,16 @@ mod tests {
     fn rows_of_another_plan_or_model_are_refused_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl");
-        Rows::open(&path, &header(), &[]).unwrap().keep(&row("a", None)).unwrap();
+        Rows::open(&path, &header(), &[]).unwrap().keep(&row("a", None), String::new).unwrap();
         let before = std::fs::read(&path).unwrap();
         for (other, words) in [
             (
                 json!({ "plan": { "seed": 2 }, "model": "m" }),
                 "another plan: plan.seed is 1 there and 2 here;",
+            ),
+            (
+                json!({ "plan": { "seed": 1 }, "model": "m", "unmask": "9" }),
+                "another version: unmask is null there and \"9\" here;",
             ),
             (
                 json!({ "plan": { "seed": 1 }, "model": "n" }),
@@ -206,7 +232,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl");
         drop(Rows::open(&path, &json!({ "plan": 7, "model": "m" }), &[]).unwrap());
-        Rows::open(&path, &header(), &[]).unwrap().keep(&row("a", None)).unwrap();
+        Rows::open(&path, &header(), &[]).unwrap().keep(&row("a", None), String::new).unwrap();
         assert!(Rows::open(&path, &header(), &[]).unwrap().get("a").is_some());
     }
 
@@ -216,25 +242,27 @@ mod tests {
         let path = dir.path().join("rows.jsonl");
         let mut rows = Rows::open(&path, &header(), &[]).unwrap();
         for id in ["b", "c", "a"] {
-            rows.keep(&row(id, Some(1.0))).unwrap();
+            rows.keep(&row(id, Some(1.0)), String::new).unwrap();
         }
         rows.finish(&header(), &[Item::named("c")]).unwrap();
         assert_eq!(ids(&path), ["c", "a", "b"]);
     }
 
     #[test]
-    fn an_item_that_has_another_label_by_now_is_run_again() {
+    fn an_item_that_has_another_label_or_picture_by_now_is_run_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.jsonl");
         let mut rows = Rows::open(&path, &header(), &[]).unwrap();
-        rows.keep(&row("a", Some(1.0))).unwrap();
-        rows.keep(&row("b", Some(1.0))).unwrap();
-        let mut list = ["a", "b"].map(Item::named);
+        let input = || Item::named("").input();
+        rows.keep(&row("a", Some(1.0)), input).unwrap();
+        rows.keep(&row("b", Some(1.0)), input).unwrap();
+        rows.keep(&row("c", Some(1.0)), || "of another picture".into()).unwrap();
+        let mut list = ["a", "b", "c"].map(Item::named);
         list[1].label = "mouth".into();
         let mut rows = Rows::open(&path, &header(), &list).unwrap();
-        assert!(rows.get("a").is_some() && rows.get("b").is_none());
+        assert!(rows.get("a").is_some() && rows.get("b").is_none() && rows.get("c").is_none());
         let again = v1::DatasetRow { label: "mouth".into(), family: "mouth".into(), ..row("b", Some(2.0)) };
-        rows.keep(&again).unwrap();
+        rows.keep(&again, input).unwrap();
         assert_eq!(
             Rows::open(&path, &header(), &list).unwrap().get("b"),
             Some(&again),

@@ -69,8 +69,12 @@ pub(super) fn whole(
     each: &mut dyn FnMut(&Arc<Tensor>, &[f32]),
 ) -> Result<Sample, ForwardError> {
     let watched = Watched { forward: case.forward, cut_off: Cell::new(None) };
-    let sample = search.run(case.image, Some(region), Stream::Attack.seed(case.seed), &watched, each)?;
-    watched.cut_off.get().map_or(Ok(sample), |ended| Err(ForwardError::Unanswered(ended)))
+    let sample = search.run(case.image, Some(region), Stream::Attack.seed(case.seed), &watched, each);
+    match (sample, watched.cut_off.get()) {
+        // What has cut it off is known here, also where it came before the first score.
+        (Ok(_) | Err(ForwardError::Unanswered(_)), Some(ended)) => Err(ForwardError::Unanswered(ended)),
+        (sample, _) => sample,
+    }
 }
 
 /// The best `count` regions, or as many as the picture has, each as the pixels of all up to it.

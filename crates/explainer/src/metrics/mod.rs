@@ -322,6 +322,22 @@ impl Measured {
 }
 
 impl FigureAbout {
+    /// The K of a figure's name, 0 for a name that stands for itself; `None` where the figure is another.
+    pub fn k_of(&self, name: &str) -> Option<u16> {
+        let Some(stem) = self.name.strip_suffix('K') else { return (name == self.name).then_some(0) };
+        let k = name.strip_prefix(stem)?;
+        let canonical = k == "0" || (!k.starts_with('0') && k.bytes().all(|b| b.is_ascii_digit()));
+        canonical.then(|| k.parse().ok()).flatten()
+    }
+
+    /// The name of the figure for one K, as [`FigureAbout::k_of`] reads it.
+    pub fn named(&self, k: u16) -> String {
+        match self.name.strip_suffix('K') {
+            Some(stem) => format!("{stem}{k}"),
+            None => self.name.to_owned(),
+        }
+    }
+
     fn is(&self, value: Result<f64, &'static str>) -> Figure {
         Figure { name: self.name.into(), better: self.better, value }
     }

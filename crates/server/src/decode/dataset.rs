@@ -1,11 +1,13 @@
 //! A dataset's plan and items.
 
+use std::collections::BTreeSet;
+
 use unmask_core::{Kind as Bound, Param, Preset, Violation};
 use unmask_explainer::image;
 use unmask_explainer::metrics::Better;
 use unmask_protocol::v1::{self, dataset_item, dataset_row};
 
-use super::evaluation::{Plan, alone};
+use super::evaluation::{Plan, alone, fits};
 use super::{request_id, shown, word};
 use crate::error::RequestError;
 use crate::models::Models;
@@ -57,13 +59,23 @@ pub(crate) struct Known {
 }
 
 /// A figure of an item.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct KnownFigure {
-    /// Places of the explanation and of the metric in the plan; controls come after the candidates.
-    pub(crate) place: (usize, usize),
-    pub(crate) name: String,
-    pub(crate) better: Better,
+    pub(crate) of: FigurePlace,
     pub(crate) value: Option<f64>,
+}
+
+/// Which figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FigurePlace {
+    /// Place of the explanation in the plan; controls come after the candidates.
+    pub(crate) explanation: u16,
+    /// Place of the metric in the plan.
+    pub(crate) metric: u16,
+    /// Place of the figure in what the metric is.
+    pub(crate) figure: u16,
+    /// Its K, 0 where it has none.
+    pub(crate) k: u16,
 }
 
 /// The first message of a dataset.
@@ -84,8 +96,10 @@ pub(crate) fn dataset(
     let clean = Preset::Clean;
     let resamples = bare(&mut wrong, |w| RESAMPLES.integer(message.resamples.map(u64::from), clean, "", w));
     let confidence = bare(&mut wrong, |w| CONFIDENCE.real(message.confidence, clean, "", w));
-    let message = message.plan.unwrap_or_default();
-    let alone = alone(message.clone(), models, limits, wrong);
+    let given = message.plan.unwrap_or_default();
+    // A plan of too many is refused below and not copied.
+    let message = if fits(&given) { given.clone() } else { v1::EvaluationPlan::default() };
+    let alone = alone(given, models, limits, wrong);
     // The fields lie below the stream's first message.
     let (served, plan) = alone.map_err(|error| error.below("plan"))?;
     Ok(DatasetJob { request_id, message, plan, served, resamples: resamples as u32, confidence })
@@ -105,7 +119,7 @@ fn bare<T>(wrong: &mut Vec<Violation>, read: impl FnOnce(&mut Vec<Violation>) ->
 /// A message that is no item ends the stream.
 pub(crate) fn item(
     message: v1::EvaluateDatasetRequest,
-    plan: &Plan,
+    job: &DatasetJob,
 ) -> Result<(String, Result<Item, RequestError>), RequestError> {
     let Some(v1::evaluate_dataset_request::Kind::Item(message)) = message.kind else {
         let message = "the plan comes once, and each further message is an item";
@@ -120,7 +134,7 @@ pub(crate) fn item(
             let family = word(&picture.family, 0).map_err(|message| invalid("item.picture.family", message));
             family.map(|()| Item::Picture(Box::new(picture)))
         }
-        Some(dataset_item::Kind::Row(row)) => match known(&row, plan) {
+        Some(dataset_item::Kind::Row(row)) => match known(&row, job) {
             Ok(known) => Ok(Item::Known(Box::new((v1::DatasetRow { id: id.clone(), ..row }, known)))),
             Err(message) => Err(invalid("item.row", message)),
         },
@@ -128,39 +142,69 @@ pub(crate) fn item(
     Ok((id, item))
 }
 
-/// What a row says, where it is one of this plan.
-pub(crate) fn known(row: &v1::DatasetRow, plan: &Plan) -> Result<Known, String> {
+/// Letters of a failure's reason in a row that is sent back.
+const LONGEST_REASON: usize = 4096;
+/// Largest figure: a sum over all items is finite.
+const LARGEST: f64 = 1e300;
+
+/// What a row says, where it is one of this plan and model.
+pub(crate) fn known(row: &v1::DatasetRow, job: &DatasetJob) -> Result<Known, String> {
+    for (field, given) in [("family", &row.family), ("label", &row.label)] {
+        word(given, 0).map_err(|message| format!("has a {field} that no row has: {message}"))?;
+    }
     let family = row.family.clone();
     let answer = match &row.kind {
         None => return Err("is empty, it holds an answer or a failure".into()),
-        Some(dataset_row::Kind::Failure(_)) => {
+        Some(dataset_row::Kind::Failure(failure)) => {
+            word(&failure.code, 0).map_err(|message| format!("has a code that no row has: {message}"))?;
+            if failure.message.len() > LONGEST_REASON || failure.message.chars().any(char::is_control) {
+                return Err(format!(
+                    "has a reason that no row has: up to {LONGEST_REASON} bytes without control characters are allowed"
+                ));
+            }
             return Ok(Known { family, failed: true, figures: Vec::new() });
         }
         Some(dataset_row::Kind::Answer(answer)) => answer,
     };
-    let names = plan.names();
+    let spec = job.served.spec();
+    let own = (spec.name.as_str(), spec.version.as_str(), spec.digest.as_str());
+    let of = answer.model.as_ref().map(|m| (m.name.as_str(), m.version.as_str(), m.sha256.as_str()));
+    if of != Some(own) {
+        return Err(format!("is of another model than {} sha256 {}", spec.id(), spec.digest));
+    }
+    let names = job.plan.names();
     let got = answer.evaluated.iter().map(|evaluated| evaluated.name.as_str());
     if !got.eq(names.iter().copied()) {
         return Err(format!("is of another plan: its explanations are not {}", names.join(", ")));
     }
     let mut figures = Vec::new();
-    for (i, evaluated) in answer.evaluated.iter().enumerate() {
-        let metrics = plan.measures.iter().map(|m| m.metric.about().entry.name);
+    for (explanation, evaluated) in (0..).zip(&answer.evaluated) {
+        let metrics = job.plan.measures.iter().map(|m| m.metric.about().entry.name);
         if !evaluated.results.iter().map(|r| r.metric.as_str()).eq(metrics) {
             let name = shown(&evaluated.name);
             return Err(format!("is of another plan: the metrics of \"{name}\" are others"));
         }
-        for (j, result) in evaluated.results.iter().enumerate() {
-            for figure in &result.figures {
-                if figure.value.is_some_and(|value| !value.is_finite()) {
-                    return Err(format!("has a value of {} that is not finite", shown(&figure.name)));
+        for (metric, (result, measure)) in (0..).zip(evaluated.results.iter().zip(&job.plan.measures)) {
+            let about = measure.metric.about();
+            let mut seen = BTreeSet::new();
+            for given in &result.figures {
+                let (figure, k) = (0u16..)
+                    .zip(about.figures)
+                    .find_map(|(at, figure)| Some((at, figure.k_of(&given.name)?)))
+                    .filter(|place| seen.insert(*place))
+                    .ok_or_else(|| {
+                        let name = about.entry.name;
+                        format!("has \"{}\" where each figure of {name} stands once", shown(&given.name))
+                    })?;
+                if better(given.better())? != about.figures[usize::from(figure)].better {
+                    return Err(format!("says of {} that another direction is better", shown(&given.name)));
                 }
-                figures.push(KnownFigure {
-                    place: (i, j),
-                    name: figure.name.clone(),
-                    better: better(figure.better())?,
-                    value: figure.value,
-                });
+                if given.value.is_some_and(|value| !value.is_finite() || value.abs() > LARGEST) {
+                    let name = shown(&given.name);
+                    return Err(format!("has a value of {name} that is not finite or beyond {LARGEST:e}"));
+                }
+                let of = FigurePlace { explanation, metric, figure, k };
+                figures.push(KnownFigure { of, value: given.value });
             }
         }
     }

@@ -8,7 +8,7 @@ use unmask_explainer::image;
 use unmask_explainer::methods::Method;
 use unmask_explainer::metrics::Need;
 use unmask_pool::Served;
-use unmask_protocol::v1::{self, candidate};
+use unmask_protocol::v1::{self, candidate, segmentation as segmentation_kind};
 
 use super::fill::FillChoice;
 use super::metric::{Measure, measure};
@@ -91,7 +91,26 @@ pub(crate) fn evaluate(
     request: v1::EvaluateRequest,
     models: &Models,
     limits: &image::Limits,
+    violations: Vec<Violation>,
+) -> Result<EvaluateJob, RequestError> {
+    evaluate_with(request, models, limits, violations, false)
+}
+
+/// A picture of a dataset. Where it has no mask, the figures that need one say so, as not every picture has one.
+pub(crate) fn evaluate_item(
+    request: v1::EvaluateRequest,
+    models: &Models,
+    limits: &image::Limits,
+) -> Result<EvaluateJob, RequestError> {
+    evaluate_with(request, models, limits, Vec::new(), true)
+}
+
+fn evaluate_with(
+    request: v1::EvaluateRequest,
+    models: &Models,
+    limits: &image::Limits,
     mut violations: Vec<Violation>,
+    maskless: bool,
 ) -> Result<EvaluateJob, RequestError> {
     let wrong = &mut violations;
     let message = request.plan.unwrap_or_default();
@@ -100,8 +119,9 @@ pub(crate) fn evaluate(
     let picture = subject::subject(request.image, request.crop, limits, wrong);
     let header = picture.as_ref().map(|picture| &picture.header);
     let seeing = Seeing { spec, header, picture: picture.as_ref(), limits };
+    let given = maskless || request.mask.is_some();
     let mask = request.mask.and_then(|mask| self::mask(mask.image, &seeing, wrong));
-    let plan = plan(message, &seeing, mask.is_some(), wrong);
+    let plan = plan(message, &seeing, given, wrong);
     let truth = truth(&request.label, spec, wrong);
     let dry_run = request.dry_run;
     finish(model, violations, |served| {
@@ -119,10 +139,23 @@ pub(super) fn alone(
     let model = models.find(message.model.as_ref()).map_err(|error| error.below("plan"));
     let spec = model.as_ref().ok().map(|served| &**served.spec());
     let seeing = Seeing { spec, header: None, picture: None, limits };
+    let is_labels = |cut: &Option<v1::Segmentation>| {
+        matches!(cut.as_ref().and_then(|cut| cut.kind.as_ref()), Some(segmentation_kind::Kind::Labels(_)))
+    };
+    let mut of_one = |path: String, what: &str| {
+        violations.push(Violation::new(path, format!("a {what}")));
+    };
+    let labels = "label map belongs to one picture; in a dataset segmentations are made";
+    if is_labels(&message.segmentation) {
+        of_one("plan.segmentation.labels".into(), labels);
+    }
     for (i, candidate) in message.candidates.iter().enumerate().take(MOST) {
+        let path = format!("plan.candidates[{i}]");
         if let Some(candidate::Kind::Map(_)) = &candidate.kind {
-            let message = "a map belongs to one picture; in a dataset candidates are methods";
-            violations.push(Violation::new(format!("plan.candidates[{i}].map"), message));
+            of_one(format!("{path}.map"), "map belongs to one picture; in a dataset candidates are methods");
+        }
+        if is_labels(&candidate.segmentation) {
+            of_one(format!("{path}.segmentation.labels"), labels);
         }
     }
     // Whether there is a mask is each picture's own matter.
@@ -158,6 +191,11 @@ fn plan(
     let measures = measures(&message, &candidates, masked, seeing, wrong);
     let (seed, controls, target) = (message.seed, !message.no_controls, message.target);
     Some(Plan { candidates, measures, question, target, cut: cut?, seed, controls })
+}
+
+/// Whether a plan has no more parts than are allowed.
+pub(super) fn fits(message: &v1::EvaluationPlan) -> bool {
+    message.candidates.len() <= MOST && message.metrics.len() <= MOST
 }
 
 fn count(path: &str, got: usize, wrong: &mut Vec<Violation>) -> Option<()> {

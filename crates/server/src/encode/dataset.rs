@@ -37,19 +37,24 @@ pub(crate) fn summary(
     means: Vec<Mean>,
 ) -> v1::EvaluateDatasetResponse {
     let (names, spec) = (job.plan.names(), job.served.spec());
-    let mean = |mean: Mean| v1::DatasetMean {
-        name: names[mean.place.0].to_owned(),
-        control: mean.place.0 >= job.plan.candidates.len(),
-        metric: job.plan.measures[mean.place.1].metric.about().entry.name.to_owned(),
-        metric_index: mean.place.1 as u32,
-        figure: mean.figure,
-        better: better(mean.better).into(),
-        family: mean.family,
-        items: mean.items,
-        missing: mean.missing,
-        mean: mean.mean,
-        low: mean.interval.map(|(low, _)| low),
-        high: mean.interval.map(|(_, high)| high),
+    let mean = |mean: Mean| {
+        let (at, of) = (usize::from(mean.of.explanation), mean.of);
+        let about = job.plan.measures[usize::from(of.metric)].metric.about();
+        let figure = &about.figures[usize::from(of.figure)];
+        v1::DatasetMean {
+            name: names[at].to_owned(),
+            control: at >= job.plan.candidates.len(),
+            metric: about.entry.name.to_owned(),
+            metric_index: of.metric.into(),
+            figure: figure.named(of.k),
+            better: better(figure.better).into(),
+            family: mean.family,
+            items: mean.items,
+            missing: mean.missing,
+            mean: mean.mean,
+            low: mean.interval.map(|(low, _)| low),
+            high: mean.interval.map(|(_, high)| high),
+        }
     };
     let summary = v1::DatasetSummary {
         items,

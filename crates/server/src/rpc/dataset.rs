@@ -1,8 +1,9 @@
 //! Many pictures under one plan: items in, rows out in their order, the summary last.
 //!
-//! A stream takes a place for each picture that it works on at the same time, of which there are few: the first like any
-//! request, the others only while the server has places to spare. Further items wait in the client, by HTTP/2's own flow
-//! control. When the client has gone, everything that was begun for it is cancelled.
+//! Each picture takes a place of its own while it is worked on, and waits for one where there is none, so that a stream that
+//! is idle keeps nobody out. A stream works on few at the same time; further items wait in the client, by HTTP/2's own flow
+//! control. When the client has gone, everything that was begun for it is cancelled, and gives its place back when it has
+//! ended.
 
 use std::collections::HashSet;
 use std::pin::Pin;
@@ -29,8 +30,12 @@ pub type Answers = Pin<Box<dyn Stream<Item = Result<v1::EvaluateDatasetResponse,
 
 /// Pictures of one stream that are worked on at the same time: while one waits for a search's next step, another has rounds.
 const AT_ONCE: usize = 4;
-/// Items of one stream; their figures are held for the summary.
+/// Items of one stream.
 const MOST_ITEMS: usize = 20_000;
+/// Figures of one stream, which are held for the summary.
+const MOST_FIGURES: usize = 4_000_000;
+/// Families of one stream, each of which has means of its own.
+const MOST_FAMILIES: usize = 256;
 /// Answers that wait for a client that is slow to read.
 const WAITING: usize = 4;
 
@@ -78,24 +83,28 @@ where
     let job = decode::dataset(first, &state.models, &state.limits).map_err(|e| refuse(span, &e, ""))?;
     let job = Arc::new(job);
     span.record("request_id", &job.request_id);
-    let mut places = vec![state.admission.enter().map_err(|e| refuse(span, &e, &job.request_id))?];
-    places.extend((1..AT_ONCE).map_while(|_| state.admission.spare()));
-    let at_once = places.len();
+    // A full server says so at once.
+    state.admission.enter().map_err(|e| refuse(span, &e, &job.request_id))?;
+    let own = Arc::clone(&state);
     let ids = Arc::new(Mutex::new(HashSet::new()));
     let of = Arc::clone(&job);
     let mut rows = Box::pin(
         requests
             .map(move |message| one(Arc::clone(&state), Arc::clone(&of), Arc::clone(&ids), message))
-            .buffered(at_once),
+            .buffered(AT_ONCE),
     );
-    let (mut known, mut failed, mut passes) = (Vec::new(), 0, 0);
+    let (mut known, mut failed, mut passes) = (Vec::new(), 0, 0u64);
+    let mut size = Size::default();
     while let Some(row) = rows.next().await {
         let row = row?;
         let own =
-            decode::known(&row, &job.plan).map_err(|_| RequestError::Panicked.status(&job.request_id))?;
+            decode::known(&row, &job).map_err(|_| RequestError::Panicked.status(&job.request_id))?;
+        size.grow(&own).map_err(|message| {
+            RequestError::Invalid(vec![Violation::new("item", message)]).status(&job.request_id)
+        })?;
         failed += u64::from(own.failed);
         if let Some(dataset_row::Kind::Answer(answer)) = &row.kind {
-            passes += answer.cost.as_ref().map_or(0, |cost| cost.run);
+            passes = passes.saturating_add(answer.cost.as_ref().map_or(0, |cost| cost.run));
         }
         known.push(own);
         for answer in [encode::row(row), encode::progress(known.len() as u64, failed, passes)] {
@@ -103,18 +112,55 @@ where
             let _ = answers.send(Ok(answer)).await;
         }
     }
-    drop(places);
     let items = known.len() as u64;
-    let summary = tokio::task::spawn_blocking(move || summarise(&job, &known, items, failed)).await;
-    let summary = summary.map_err(|_| RequestError::Panicked.status(""))?;
+    let id = job.request_id.clone();
+    let summary = summarise(&own, job, known, failed).await.map_err(|e| refuse(span, &e, &id))?;
     let _ = answers.send(Ok(summary)).await;
     tracing::info!(items, failed, "answered");
     Ok(())
 }
 
-fn summarise(job: &DatasetJob, known: &[Known], items: u64, failed: u64) -> v1::EvaluateDatasetResponse {
-    let bootstrap = Bootstrap { resamples: job.resamples, confidence: job.confidence, seed: job.plan.seed };
-    encode::summary(job, items, failed, run::means(&job.plan, known, &bootstrap))
+/// What a stream holds until its end.
+#[derive(Default)]
+struct Size {
+    figures: usize,
+    families: HashSet<String>,
+}
+
+impl Size {
+    fn grow(&mut self, row: &Known) -> Result<(), String> {
+        self.figures += row.figures.len();
+        if self.figures > MOST_FIGURES {
+            return Err(format!("there are more than {MOST_FIGURES} figures; send the items in several streams"));
+        }
+        if !self.families.contains(&row.family) {
+            self.families.insert(row.family.clone());
+        }
+        if self.families.len() > MOST_FAMILIES {
+            return Err(format!("there are more than {MOST_FAMILIES} families; name fewer kinds of items"));
+        }
+        Ok(())
+    }
+}
+
+/// The summary, on a blocking thread and under a place, until the client has gone.
+async fn summarise(
+    state: &State,
+    job: Arc<DatasetJob>,
+    known: Vec<Known>,
+    failed: u64,
+) -> Result<v1::EvaluateDatasetResponse, RequestError> {
+    let place = state.admission.picture().await?;
+    let cancel = Cancel::default();
+    let _guard = Guard(cancel.clone());
+    super::blocking(move || {
+        let _place = place;
+        let bootstrap =
+            Bootstrap { resamples: job.resamples, confidence: job.confidence, seed: job.plan.seed };
+        let means = run::means(&known, &bootstrap, &cancel)?;
+        Ok(encode::summary(&job, known.len() as u64, failed, means))
+    })
+    .await
 }
 
 /// The row of an item. A message that is no item, and a broken stream, end everything.
@@ -124,7 +170,7 @@ async fn one(
     ids: Arc<Mutex<HashSet<String>>>,
     message: Result<v1::EvaluateDatasetRequest, Status>,
 ) -> Result<v1::DatasetRow, Status> {
-    let (id, item) = decode::item(message?, &job.plan).map_err(|e| e.status(&job.request_id))?;
+    let (id, item) = decode::item(message?, &job).map_err(|e| e.status(&job.request_id))?;
     let fresh = {
         let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.len() == MOST_ITEMS {
@@ -175,8 +221,11 @@ async fn evaluate(
         label: picture.label,
         dry_run: false,
     };
+    let place = state.admission.picture().await?;
     super::blocking(move || {
-        let job = decode::evaluate(request, &state.models, &state.limits, Vec::new())?;
+        // Given back when the work has ended, not when the client has gone.
+        let _place = place;
+        let job = decode::evaluate_item(request, &state.models, &state.limits)?;
         let answer = run::evaluate(&job, &state.limits, &state.fills, &caller)?;
         let answer = encode::evaluated(String::new(), &job, answer);
         Ok(v1::EvaluateResponse { resolved: None, ..answer })

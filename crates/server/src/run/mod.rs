@@ -12,7 +12,7 @@ mod warnings;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unmask_core::{Perturbation, Round, Scores, Tensor, Violation};
+use unmask_core::{Ended, ForwardError, Perturbation, Round, Scores, Tensor, Violation};
 use unmask_explainer::image::{self, Frame, Picture};
 use unmask_pool::{Cancel, Limits};
 
@@ -39,6 +39,22 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Whether the caller still waits: looked at between steps that take long and ask no model.
+    ///
+    /// # Errors
+    /// [`ForwardError::Cancelled`], and [`ForwardError::Unanswered`] once the deadline has passed.
+    fn waits(&self) -> Result<(), RequestError> {
+        if self.cancel.is_cancelled() {
+            return Err(ForwardError::Cancelled.into());
+        }
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => {
+                Err(ForwardError::Unanswered(Ended::Deadline).into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn limits(&self, announced: u64, passes: Option<u64>) -> Limits {
         let progress = self.told_after(0, announced);
         Limits { passes, deadline: self.deadline, cancel: self.cancel.clone(), progress }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::plot::plot;
-use super::table::{Table, cell};
+use super::table::{CELLS, Table};
 use super::{Report, curves};
 
 const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:80em;padding:0 1em;color:#222}\
@@ -15,8 +15,7 @@ pub(super) fn page(report: &Report<'_>) -> String {
     let title = "How far the explanations can be trusted";
     let mut text = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}</style></head>\n\
-         <body><h1>{title}</h1>\n<pre>{}</pre>\n<p>{}</p>\n<p>Items: {}.</p>\n<p>Cells are means over items with their interval; controls, in grey, have seen \
-         neither picture nor detector.</p>\n",
+         <body><h1>{title}</h1>\n<pre>{}</pre>\n<p>{}</p>\n<p>Items: {}.</p>\n<p>{CELLS}</p>\n",
         escaped(report.command),
         escaped(&report.head()),
         escaped(&report.counts())
@@ -55,8 +54,8 @@ fn table(text: &mut String, table: &Table<'_>, metrics: &[String]) {
     for row in &table.rows {
         let class = if row.control { " class=\"control\"" } else { "" };
         let _ = write!(text, "<tr{class}><td>{}</td>", escaped(row.name));
-        for mean in &row.cells {
-            let _ = write!(text, "<td>{}</td>", cell(*mean));
+        for column in 0..row.cells.len() {
+            let _ = write!(text, "<td>{}</td>", table.cell(row, column));
         }
         *text += "</tr>\n";
     }

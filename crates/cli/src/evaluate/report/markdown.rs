@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use super::table::{Table, cell};
+use super::table::{CELLS, Table};
 
 pub(super) fn page(report: &Report<'_>) -> String {
-    let mut text = format!("# How far the explanations can be trusted\n\n```sh\n{}\n```\n", report.command);
+    let fence = fence(report.command);
+    let mut text =
+        format!("# How far the explanations can be trusted\n\n{fence}sh\n{}\n{fence}\n", report.command);
     let _ = writeln!(text, "\n{}\n\nItems: {}.", report.head(), plain(&report.counts()));
-    text += "\nCells are means over items with their interval; controls have seen neither picture nor detector.\n";
+    let _ = writeln!(text, "\n{CELLS}");
     for of in report.tables() {
         table(&mut text, &of, report.metrics);
     }
@@ -40,17 +42,33 @@ fn table(text: &mut String, table: &Table<'_>, metrics: &[String]) {
     let _ = writeln!(text, "|---|{}", "---|".repeat(table.columns.len()));
     for row in &table.rows {
         let control = if row.control { " (control)" } else { "" };
-        let cells: Vec<_> = row.cells.iter().map(|mean| cell(*mean)).collect();
+        let cells: Vec<_> = (0..row.cells.len()).map(|column| table.cell(row, column)).collect();
         let _ = writeln!(text, "| `{}`{control} | {} |", code(row.name), cells.join(" | "));
     }
 }
 
-/// A caller's word inside backticks, which may hold the sign that divides cells, or a backtick.
-fn code(word: &str) -> String {
-    word.replace('|', "\\|").replace(['\n', '`'], " ")
+/// A fence that nothing inside can end.
+fn fence(inside: &str) -> String {
+    let longest = inside.split(|letter| letter != '`').map(str::len).max().unwrap_or_default();
+    "`".repeat(3.max(longest + 1))
 }
 
-/// A caller's word, which may hold the sign that divides cells, or a tag.
+/// A caller's word inside backticks, which may hold the sign that divides cells, or a backtick.
+fn code(word: &str) -> String {
+    word.replace('|', "\\|").replace(|letter: char| letter == '`' || letter.is_control(), " ")
+}
+
+/// A caller's word as it stands, whatever Markdown makes of its letters: tags, links, pictures, cells.
 fn plain(word: &str) -> String {
-    word.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|").replace('\n', " ")
+    let mut text = String::new();
+    for letter in word.chars() {
+        match letter {
+            '&' => text += "&amp;",
+            '<' => text += "&lt;",
+            '|' | '[' | ']' | '`' | '*' | '\\' => text.extend(['\\', letter]),
+            letter if letter.is_control() => text.push(' '),
+            letter => text.push(letter),
+        }
+    }
+    text
 }

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use unmask_protocol::v1;
 
 use table::Table;
+pub(super) use table::three as three_decimals;
 
 /// What is reported.
 pub(super) struct Report<'a> {
@@ -154,7 +155,8 @@ mod tests {
         );
         assert!(page.contains("## adversarial_sufficiency: sufficiency_K (higher is better)"), "{page}");
         assert!(page.contains("| explanation | mouth 1 | mouth 2 | all 1 | all 2 |"), "{page}");
-        assert!(page.contains("| `<lime>` | 0.250 [0.150, 0.350] (n = 3) |"), "{page}");
+        // As good as the control is no better.
+        assert!(page.contains("| `<lime>` | 0.250 [0.150, 0.350] (n = 3) † |"), "{page}");
         assert!(page.contains("| `uniform` (control) |"), "{page}");
         assert!(
             page.contains("| a \\| b | 2 | x, z |\n| c | 1 | y |") && page.contains("passed over (1): y"),
@@ -181,16 +183,47 @@ mod tests {
         let page = markdown::page(&Report { metrics: &metrics, ..report(&summary, &[]) });
         let expected = "\n## adversarial_sufficiency:x=1: sufficiency_K (higher is better)\n\n\
                         | explanation | mouth 1 | all 1 |\n|---|---|---|\n\
-                        | `lime` | 0.100 [0.000, 0.200] (n = 3) | 0.100 [0.000, 0.200] (n = 3) |\n\
+                        | `lime` | 0.100 [0.000, 0.200] (n = 3) † | 0.100 [0.000, 0.200] (n = 3) † |\n\
                         | `uniform` (control) | 0.100 [0.000, 0.200] (n = 3) | 0.100 [0.000, 0.200] (n = 3) |\n\
                         \n## adversarial_sufficiency:x=2: sufficiency_K (higher is better)\n\n\
                         | explanation | mouth 1 | all 1 |\n|---|---|---|\n\
-                        | `lime` | 0.200 [0.100, 0.300] (n = 3) |";
+                        | `lime` | 0.200 [0.100, 0.300] (n = 3) † |";
         assert!(page.contains(expected), "{page}");
         assert!(
             page.contains("x=3: sufficiency_K (higher is better)\n\n| explanation | mouth 1 | mouth 2 |"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn only_an_explanation_that_beats_every_control_is_left_unmarked() {
+        let marked = |own: f64, better: v1::Better| {
+            let of = |name: &str, value| v1::DatasetMean { better: better.into(), ..mean(name, "b", "", value) };
+            let means = vec![of("lime", own), of("uniform", 0.5)];
+            let summary = v1::DatasetSummary { means, ..Default::default() };
+            let page = markdown::page(&report(&summary, &[]));
+            let html = html::page(&report(&summary, &[]));
+            assert_eq!(page.matches(" † |").count(), html.matches(" †</td>").count());
+            page.contains(" † |")
+        };
+        let (higher, lower) = (v1::Better::Higher, v1::Better::Lower);
+        assert!(marked(0.4, higher) && marked(0.5, higher) && !marked(0.6, higher));
+        assert!(!marked(0.4, lower) && marked(0.5, lower) && marked(0.6, lower));
+        assert!(!marked(0.4, v1::Better::Neither));
+    }
+
+    #[test]
+    fn names_of_others_do_no_harm_in_markdown() {
+        let summary = summary();
+        let name = "![x](http://a/x.png) [y](javascript:z)\r# w".to_owned();
+        let failures = [(name.clone(), "<b>".to_owned())];
+        let command = "unmask evaluate 'd\n```\n# e'";
+        let own = report(&summary, &failures);
+        let page = markdown::page(&Report { passed_over: &[name], command, ..own });
+        assert!(page.starts_with("# How far the explanations can be trusted\n\n````sh\nunmask"), "{page}");
+        let below = page.split("````\n").last().unwrap();
+        assert!(!below.contains("![") && !below.contains(" [y]") && !below.contains('\r'), "{below}");
+        assert!(below.contains("!\\[x\\](http://a/x.png) \\[y\\](javascript:z) # w"), "{below}");
     }
 
     #[test]

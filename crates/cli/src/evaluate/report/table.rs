@@ -2,6 +2,11 @@
 
 use unmask_protocol::v1;
 
+/// How a table reads.
+pub(super) const CELLS: &str = "Cells are means over the items that have a value, with the interval of the bootstrap \
+    where there are two or more. Controls have seen neither picture nor detector; an explanation marked † is no better \
+    than the best of them. Of a figure whose name ends in K, the number behind the family is K.";
+
 /// The figures of one stem of one metric.
 pub(super) struct Table<'a> {
     pub(super) metric: &'a str,
@@ -88,8 +93,24 @@ impl Table<'_> {
     }
 }
 
+impl Table<'_> {
+    /// The text of a cell; an explanation that is no better than a control is marked.
+    pub(super) fn cell(&self, row: &Row<'_>, column: usize) -> String {
+        let text = cell(row.cells[column]);
+        let value = |row: &Row<'_>| row.cells[column].and_then(|mean| mean.mean);
+        let own = value(row).filter(|_| !row.control);
+        let loses = |control: f64| match (own, self.better) {
+            (Some(own), v1::Better::Higher) => control >= own,
+            (Some(own), v1::Better::Lower) => control <= own,
+            (_, v1::Better::Neither | v1::Better::Unspecified) | (None, _) => false,
+        };
+        let beaten = self.rows.iter().filter(|row| row.control).filter_map(value).any(loses);
+        if beaten { text + " †" } else { text }
+    }
+}
+
 /// A mean with its interval and, where not every item has a value, of how many it is.
-pub(super) fn cell(mean: Option<&v1::DatasetMean>) -> String {
+fn cell(mean: Option<&v1::DatasetMean>) -> String {
     let Some((mean, value)) = mean.and_then(|mean| Some((mean, mean.mean?))) else { return "-".to_owned() };
     let of = if mean.missing > 0 { format!(" (n = {})", mean.items) } else { String::new() };
     match (mean.low, mean.high) {
@@ -99,7 +120,7 @@ pub(super) fn cell(mean: Option<&v1::DatasetMean>) -> String {
 }
 
 /// Three decimals; what rounds to 0 has no sign.
-pub(super) fn three(value: f64) -> String {
+pub(in crate::evaluate) fn three(value: f64) -> String {
     let text = format!("{value:.3}");
     if text == "-0.000" { "0.000".to_owned() } else { text }
 }

@@ -66,7 +66,7 @@ pub(crate) fn evaluate(
     let started = Instant::now();
     let spec = Arc::clone(job.subject.served.spec());
     let seen = see(&job.subject, limits)?;
-    let prepared = Prepared::new(job, &seen, limits)?;
+    let prepared = Prepared::new(job, &seen, limits, caller)?;
     let decode = started.elapsed();
     let announced = prepared.announced(job);
     let mut warnings = warnings::picture(&spec, &job.subject);
@@ -101,6 +101,7 @@ pub(crate) fn evaluate(
         let why = if work.was_cut_off() { Why::Deadline } else { Why::Converged };
         savings.push(Saving { why, passes: unused });
     }
+    warnings.extend(work.warnings());
     if work.was_cut_off() {
         warnings
             .push("the deadline came before all figures were measured; those that are missing say so".into());

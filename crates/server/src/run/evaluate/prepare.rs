@@ -6,7 +6,7 @@ use unmask_core::{LabelMap, Map, Reading, Tensor, Violation};
 use unmask_explainer::image::{self, Limits};
 use unmask_explainer::metrics::{Size, controls};
 
-use super::super::Seen;
+use super::super::{Caller, Seen};
 use super::super::explain::cut;
 use super::super::fill::Source;
 use super::super::read;
@@ -39,7 +39,12 @@ pub(super) struct Ready {
 impl Prepared {
     /// # Errors
     /// What can only be seen once the files are decoded is refused here, before anything is paid for.
-    pub(super) fn new(job: &EvaluateJob, seen: &Seen, limits: &Limits) -> Result<Self, RequestError> {
+    pub(super) fn new(
+        job: &EvaluateJob,
+        seen: &Seen,
+        limits: &Limits,
+        caller: &Caller,
+    ) -> Result<Self, RequestError> {
         let spec = job.subject.served.spec();
         let frame = (spec.input.height, spec.input.width);
         let mask = job.mask.as_ref().map(|bytes| mask(bytes, job, limits, frame)).transpose()?;
@@ -47,6 +52,8 @@ impl Prepared {
         let segments = regions(&job.plan.cut, "plan", job, seen, &mut cuts)?;
         let mut candidates = Vec::new();
         for (i, candidate) in job.plan.candidates.iter().enumerate() {
+            // Each may cut the picture in a way of its own.
+            caller.waits()?;
             let path = format!("plan.candidates[{i}]");
             candidates.push(match &candidate.kind {
                 Kind::Made(making) => Ready {

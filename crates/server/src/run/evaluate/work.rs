@@ -9,7 +9,7 @@ use unmask_explainer::metrics::{Again, Case, Measured, Shared, Total};
 use unmask_pool::{Job, Meter};
 
 use super::super::fill::{Searched, Source, find};
-use super::super::{Adversarial, Caller, Saving, Seen, Why, whole};
+use super::super::{Adversarial, Caller, Saving, Seen, Why, warnings, whole};
 use super::prepare::{Prepared, announced, size};
 use super::{Outcome, Scored};
 use crate::decode::{EvaluateJob, Kind, Making, Measure};
@@ -37,6 +37,7 @@ pub(super) struct Work<'a> {
 pub(super) struct Common {
     shared: Shared,
     known: RefCell<Vec<Known>>,
+    warnings: RefCell<Vec<String>>,
     tally: Tally,
 }
 
@@ -63,6 +64,14 @@ struct Tally {
     searches: RefCell<Vec<(Searched, u64)>>,
 }
 
+/// An explanation that was made.
+struct Made {
+    map: Map,
+    reading: Reading,
+    total: Total,
+    fill_logits: Vec<f32>,
+}
+
 /// An explanation, made or taken.
 struct Explained {
     map: Map,
@@ -79,7 +88,8 @@ impl<'a> Work<'a> {
             let ready = &self.prepared.candidates[at];
             let (explained, making) = match (&candidate.kind, &ready.source, &ready.map) {
                 (Kind::Made(making), Some(source), _) => {
-                    (self.explain(making, source, &ready.segments), Some((&**making, source)))
+                    let explained = self.explain(&candidate.name, making, source, &ready.segments);
+                    (explained, Some((&**making, source)))
                 }
                 (Kind::Supplied(_), _, Some((map, reading))) => (Ok(taken(map.clone(), *reading)), None),
                 (Kind::Made(_), None, _) | (Kind::Supplied(_), _, None) => {
@@ -227,14 +237,32 @@ impl<'a> Work<'a> {
 
     fn explain(
         &self,
+        name: &str,
         making: &Making,
         source: &Source,
         segments: &Arc<LabelMap>,
     ) -> Result<Explained, RequestError> {
         let filled = self.filled(source, segments)?;
-        let (map, reading, total) =
-            self.map(making, &self.seen.tensor, self.logits, &filled.tensor, segments)?;
+        let made = self.map(making, &self.seen.tensor, self.logits, &filled.tensor, segments)?;
+        let spec = self.job.subject.served.spec();
+        let warning = match (source, &filled.searched) {
+            (Source::Search(search), Some(searched)) if !searched.found.sample.flipped => {
+                Some(warnings::search(spec, search, &searched.found.sample))
+            }
+            _ => {
+                let decision = making.question.about(highest(self.logits), spec);
+                warnings::fill(spec, &decision, &made.fill_logits)
+            }
+        };
+        let named = warning.map(|warning| format!("{name}: {warning}"));
+        self.common.warnings.borrow_mut().extend(named);
+        let Made { map, reading, total, .. } = made;
         Ok(Explained { map, reading, total: Some(total), searched: filled.searched })
+    }
+
+    /// About explanations over fills that say something themselves.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.common.warnings.take()
     }
 
     /// Explains another picture in the same way. The decision stays the one of the request's picture.
@@ -245,7 +273,7 @@ impl<'a> Work<'a> {
         let made = || -> Result<Map, RequestError> {
             let fill = self.make(source, picture, &segments)?.tensor;
             let logits = whole(self.forward, &[picture])?.row(0).to_vec();
-            Ok(self.map(making, picture, &logits, &fill, &segments)?.0)
+            Ok(self.map(making, picture, &logits, &fill, &segments)?.map)
         };
         made().map_err(|error| match error {
             RequestError::Forward(error) => error,
@@ -263,7 +291,7 @@ impl<'a> Work<'a> {
         logits: &[f32],
         fill: &Arc<Tensor>,
         segments: &Arc<LabelMap>,
-    ) -> Result<(Map, Reading, Total), RequestError> {
+    ) -> Result<Made, RequestError> {
         let spec = self.job.subject.served.spec();
         let target = &making.question.about(highest(self.logits), spec).target;
         let fill_logits = whole(self.forward, &[fill])?.row(0).to_vec();
@@ -287,7 +315,8 @@ impl<'a> Work<'a> {
             }
         }
         let sum = sum(&making.method, &map, segments);
-        Ok((map, reading, Total { expected: image_score - fill_score, sum }))
+        let total = Total { expected: image_score - fill_score, sum };
+        Ok(Made { map, reading, total, fill_logits })
     }
 
     /// A fill of the picture, each once.
