@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use unmask_explainer::metrics::{pointing_game::hit, relevance_mass::above_mean};
+use unmask_explainer::metrics::pointing_game::hit;
 use unmask_protocol::v1;
 use unmask_server::Service;
-use unmask_tests::{Root, explain, grey_fill, image_fill, rise, sample, values};
+use unmask_tests::{Root, above_mean, explain, grey_fill, image_fill, rise, sample, values};
 
 /// Where a map's evidence lies, against the exact mask.
 #[derive(Debug)]

@@ -198,7 +198,7 @@ async fn a_row_that_is_sent_back_counts_only_where_it_can_be_one_of_ours() {
             "stands once",
         ),
         (|row| figures(row)[0].name = "<script>\n".into(), "has \"<script>"),
-        (|row| figures(row)[0].better = v1::Better::Neither.into(), "another direction is better"),
+        (|row| figures(row)[0].better = v1::Better::Higher.into(), "another direction is better"),
         (|row| figures(row)[0].value = Some(1e301), "not finite or beyond 1e300"),
         (|row| figures(row)[0].value = Some(f64::NAN), "not finite"),
         (|row| inside(row).model.as_mut().unwrap().sha256 = "0".into(), "of another model"),

@@ -9,6 +9,8 @@ use unmask_explainer::methods::METHODS;
 use unmask_explainer::metrics::{About, Better, METRICS, Need, Wrong};
 use unmask_explainer::segment::SEGMENTATIONS;
 
+use crate::project;
+
 /// The tables of the README lie between these lines.
 pub const BEGIN: &str = "<!-- catalogue: begin -->";
 /// See [`BEGIN`].
@@ -67,11 +69,17 @@ fn better(better: Better) -> &'static str {
 /// Every figure and parameter of every metric.
 pub fn metrics_page() -> String {
     let mut text = String::from(
-        "# Metrics\n\nWritten by `cargo xtask docs` from the catalogue that `unmask metrics` prints. Formulas stand in the module of each\n\
-         metric, `crates/explainer/src/metrics`; what is equal to whose peer stands in `tests/parity/README.md`.\n\n\
+        "# Metrics\n\nWritten by `cargo xtask docs` from the catalogue that `unmask metrics` prints and from the modules in\n\
+         `crates/explainer/src/metrics`. What is equal to whose peer stands in `tests/parity/README.md`; fields, fills and their\n\
+         defaults in `proto/unmask/v1/metric.proto`. On the command line a metric's fill is `fill=NAME`, and an attack is\n\
+         `attack=bounded` (the default, with at most 1000 passes) or `attack=paper` (50 steps), each with the parameters of the fill\n\
+         `adversarial` or `adversarial_paper`, such as `attack.max_passes=500`: docs/methods.md. Where a figure's name ends in K,\n\
+         there is one for each K.\n\n\
          \"tells\" names the deliberately wrong explanations that a metric's first figure ranks below the right one on planted\n\
          detectors, on every test run: values shifted to the next segment, inverted, and random. A metric that tells none\n\
-         describes the map and says nothing of whether it is right.\n",
+         describes the map and says nothing of whether it is right. A real detector is another matter: one of manipulation may\n\
+         take hidden pixels for traces of their own, so that deletion prefers a random, strewn map to any smooth one. Look at the\n\
+         controls beside every figure; an explanation that does not beat them has shown nothing by it.\n",
     );
     for about in METRICS {
         metric(&mut text, about);
@@ -114,6 +122,11 @@ fn metric(text: &mut String, about: &About) {
         or(needs, "nothing more"),
         or(tells, "none")
     );
+    let source = project(&format!("crates/explainer/src/metrics/{}.rs", d.name));
+    let source = std::fs::read_to_string(source).unwrap_or_default();
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let words: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    let _ = writeln!(text, "\n{}", words.join("\n").trim());
     if !d.params.is_empty() {
         *text +=
             "\n| parameter | default | paper | allowed | what | default from |\n|---|---|---|---|---|---|\n";

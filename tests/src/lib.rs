@@ -195,3 +195,12 @@ pub fn png(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 3]) -> Vec<
     picture.write_to(&mut bytes, image::ImageFormat::Png).expect("a picture in memory");
     bytes.into_inner()
 }
+
+/// Share in the mask of what rises above the map's own mean; 0 for a flat map.
+pub fn above_mean(values: &[f32], mask: &[bool]) -> f64 {
+    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64;
+    let above = |value: &f32| (f64::from(*value) - mean).max(0.0);
+    let whole: f64 = values.iter().map(above).sum();
+    let inside: f64 = values.iter().zip(mask).filter(|(_, inside)| **inside).map(|(v, _)| above(v)).sum();
+    if whole > 0.0 { inside / whole } else { 0.0 }
+}

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
-use unmask_explainer::metrics::{auroc, iou, pointing_game, relevance_mass};
+use unmask_explainer::metrics::{auroc, iou, pointing_game};
+use unmask_tests::above_mean;
 
 use crate::items::Item;
 
@@ -73,7 +74,7 @@ impl Row {
     pub(crate) fn measure(&mut self, values: &[f32], mask: &[bool]) {
         self.auroc = auroc::area(values, mask);
         self.iou = iou::overlap(values, mask, 0.0);
-        self.mass = relevance_mass::above_mean(values, mask);
+        self.mass = above_mean(values, mask);
         // Without tolerance the width of the rows plays no part.
         self.hit = pointing_game::hit(values, mask, values.len().max(1), 0);
     }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Instant;
 
 use unmask_core::{
-    Basis, Block, Direction, Ended, Forward, ForwardError, Map, ModelSpec, Noise, Perturbation, Round, Target, Tensor,
+    Basis, Block, Direction, Ended, Forward, ForwardError, Map, ModelSpec, Noise, Perturbation, Round,
+    Target, Tensor,
 };
 use unmask_explainer::methods::{Context, Method, Rise};
 use unmask_explainer::segment::grid;

@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn an_answer_of_many_wrong_fields_says_how_many_more_there_are_and_fits_into_headers() {
-        let violation = |i: usize| Violation::new(format!("plan.candidates[{i}].rise.masks"), "x".repeat(200));
+        let violation =
+            |i: usize| Violation::new(format!("plan.candidates[{i}].rise.masks"), "x".repeat(200));
         let violations: Vec<_> = (0..32).map(violation).collect();
         let status = RequestError::Invalid(violations).status("r");
         assert!(status.message().ends_with("; and 24 more"), "{}", status.message());

@@ -13,9 +13,24 @@ pub(crate) fn rename<B>(mut response: Response<B>) -> Response<B> {
     response
 }
 
+/// The same for a message of a stream, of which the answer is already under way.
+pub(crate) fn renamed(status: Status) -> Status {
+    if status.code() != tonic::Code::OutOfRange {
+        return status;
+    }
+    let message = format!("an item is larger than what this server receives: {}", status.message());
+    Status::resource_exhausted(message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_streams_oversized_message_has_the_code_of_any_other() {
+        assert_eq!(renamed(Status::out_of_range("x")).code(), tonic::Code::ResourceExhausted);
+        assert_eq!(renamed(Status::aborted("x")).code(), tonic::Code::Aborted);
+    }
 
     #[test]
     fn only_out_of_range_is_renamed() {

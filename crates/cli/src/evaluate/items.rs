@@ -85,7 +85,12 @@ pub(super) fn read(dir: &Path, list: Option<&Path>) -> anyhow::Result<Vec<Item>>
         let more = if count > TOLD { " and others" } else { "" };
         bail!("files of the list are missing ({count}): {told}{more}");
     }
-    ensure!(items.len() <= MOST, "{} lists {} items, at most {MOST} are allowed in one run", path.display(), items.len());
+    ensure!(
+        items.len() <= MOST,
+        "{} lists {} items, at most {MOST} are allowed in one run",
+        path.display(),
+        items.len()
+    );
     Ok(items)
 }
 

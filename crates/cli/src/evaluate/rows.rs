@@ -85,7 +85,11 @@ impl Rows {
     }
 
     /// Keeps a row that is not there yet, with its item's digest.
-    pub(super) fn keep(&mut self, row: &v1::DatasetRow, input: impl FnOnce() -> String) -> anyhow::Result<()> {
+    pub(super) fn keep(
+        &mut self,
+        row: &v1::DatasetRow,
+        input: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
         if self.rows.contains_key(&row.id) {
             return Ok(());
         }

@@ -204,11 +204,7 @@ impl Fold {
             true if *shown > 0.0 => (weighted / shown - mean) as f32,
             true => 0.0,
         };
-        Map {
-            height: self.shape.0,
-            width: self.shape.1,
-            data: self.stretched().iter().map(value).collect(),
-        }
+        Map { height: self.shape.0, width: self.shape.1, data: self.stretched().iter().map(value).collect() }
     }
 
     /// Weighted and plain sum of every pixel: down for each offset, then across for each column that an offset begins at.

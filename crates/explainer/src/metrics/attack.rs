@@ -52,8 +52,7 @@ impl Shared {
         if let Some(known) = attacks().get(&key) {
             return Ok((known.clone(), true));
         }
-        let Sample { tensor, after, flipped, passes, .. } =
-            whole(case, search, &key.region, &mut |_, _| ())?;
+        let Sample { tensor, after, flipped, passes, .. } = whole(case, search, &key.region, &mut |_, _| ())?;
         let attacked = Attacked { picture: tensor, after, flipped, passes };
         attacks().insert(key, attacked.clone());
         Ok((attacked, false))

@@ -53,12 +53,6 @@ fn share(values: impl Iterator<Item = f64>, mask: &[bool]) -> Option<f64> {
     (all > 0.0).then(|| inside / all)
 }
 
-/// Share in the mask of what rises above the map's own mean; 0 for a flat map.
-pub fn above_mean(values: &[f32], mask: &[bool]) -> f64 {
-    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64;
-    share(values.iter().map(|v| f64::from(*v) - mean), mask).unwrap_or(0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use unmask_core::Reading;
@@ -87,7 +81,5 @@ mod tests {
     #[test]
     fn above_the_mean_is_what_rises_above_it() {
         // Mean 1: above it 3 inside and 1 outside.
-        assert_eq!(above_mean(&[4.0, 2.0, -1.0, -1.0], &MASK), 0.75);
-        assert_eq!(above_mean(&[7.0; 4], &MASK), 0.0);
     }
 }

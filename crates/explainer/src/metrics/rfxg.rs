@@ -188,6 +188,37 @@ mod tests {
     }
 
     #[test]
+    fn every_score_tells_a_wrong_map_from_the_right_one() {
+        let labels = &["real", "fake", "other"];
+        let own = || Target::new(vec![1], Some(vec![0, 2]), 3, Scale::LogOdds);
+        let group = || Target::new(vec![1, 2], Some(vec![0]), 3, Scale::LogOdds);
+        for (score, target) in [
+            (RfxgScore::Ccs, Target::new(vec![1], Some(vec![0]), 3, Scale::LogOdds)),
+            (RfxgScore::Cgc, own()),
+            (RfxgScore::Pgs, own()),
+            (RfxgScore::Cgs, group()),
+        ] {
+            let of = |map: Vec<f32>| {
+                // Only the first three pixels decide.
+                let logits = |x: &[f32]| vec![0.0, 4.0 * (x[0] + x[1] + x[2]) - 6.0, -3.0];
+                let planted = Planted { target: target.clone(), ..Planted::new(1, 10, labels, map, logits) };
+                let figure = planted.measure(&Rfxg { score, as_coded: false }).figures.remove(0);
+                let sign = if figure.better == Better::Lower { -1.0 } else { 1.0 };
+                sign * figure.value.unwrap()
+            };
+            let at =
+                |first: i32| (0..10).map(move |i| if (first..first + 3).contains(&i) { 1.0 } else { 0.0 });
+            let right: Vec<f32> = at(0).collect();
+            let shifted = at(3).collect();
+            let inverted = right.iter().map(|v| -v).collect();
+            let random = vec![0.3, 0.1, 0.9, 0.4, 0.8, 0.2, 0.7, 0.5, 0.6, 0.0];
+            for (name, wrong) in [("shifted", shifted), ("inverted", inverted), ("random", random)] {
+                assert!(of(right.clone()) > of(wrong), "{score:?} {name}");
+            }
+        }
+    }
+
+    #[test]
     fn a_score_that_does_not_fit_the_target_says_so() {
         let group = || Target::new(vec![1, 2], Some(vec![0]), 3, Scale::LogOdds);
         for score in [RfxgScore::Ccs, RfxgScore::Cgc] {

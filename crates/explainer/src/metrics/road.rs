@@ -81,13 +81,7 @@ impl Metric for Road {
 
 impl Road {
     /// The picture without `count` of its pixels: the highest, or the lowest.
-    fn without(
-        &self,
-        case: &Case<'_>,
-        ranks: &Arc<Ranks>,
-        count: usize,
-        from_above: bool,
-    ) -> Perturbation {
+    fn without(&self, case: &Case<'_>, ranks: &Arc<Ranks>, count: usize, from_above: bool) -> Perturbation {
         // The lowest are hidden where only the others show.
         let (top, shown) = if from_above { (count, false) } else { (ranks.ranks().len() - count, true) };
         if !self.impute {

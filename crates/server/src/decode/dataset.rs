@@ -62,6 +62,7 @@ pub(crate) struct Known {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct KnownFigure {
     pub(crate) of: FigurePlace,
+    pub(crate) better: Better,
     pub(crate) value: Option<f64>,
 }
 
@@ -196,7 +197,9 @@ pub(crate) fn known(row: &v1::DatasetRow, job: &DatasetJob) -> Result<Known, Str
                         let name = about.entry.name;
                         format!("has \"{}\" where each figure of {name} stands once", shown(&given.name))
                     })?;
-                if better(given.better())? != about.figures[usize::from(figure)].better {
+                let better = better(given.better())?;
+                // What is added up as the authors' code has it is better neither way.
+                if better != about.figures[usize::from(figure)].better && better != Better::Neither {
                     return Err(format!("says of {} that another direction is better", shown(&given.name)));
                 }
                 if given.value.is_some_and(|value| !value.is_finite() || value.abs() > LARGEST) {
@@ -204,7 +207,7 @@ pub(crate) fn known(row: &v1::DatasetRow, job: &DatasetJob) -> Result<Known, Str
                     return Err(format!("has a value of {name} that is not finite or beyond {LARGEST:e}"));
                 }
                 let of = FigurePlace { explanation, metric, figure, k };
-                figures.push(KnownFigure { of, value: given.value });
+                figures.push(KnownFigure { of, better, value: given.value });
             }
         }
     }

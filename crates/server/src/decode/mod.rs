@@ -18,7 +18,9 @@ use unmask_pool::Served;
 use unmask_protocol::v1;
 
 pub(crate) use self::dataset::{DatasetJob, FigurePlace, Item, Known, dataset, item, known};
-pub(crate) use self::evaluation::{CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate, evaluate_item};
+pub(crate) use self::evaluation::{
+    CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate, evaluate_item,
+};
 pub(crate) use self::fill::FillChoice;
 pub(crate) use self::metric::Measure;
 pub(crate) use self::segmentation::Cut;

@@ -47,7 +47,7 @@ pub(crate) fn summary(
             metric: about.entry.name.to_owned(),
             metric_index: of.metric.into(),
             figure: figure.named(of.k),
-            better: better(figure.better).into(),
+            better: better(mean.better).into(),
             family: mean.family,
             items: mean.items,
             missing: mean.missing,

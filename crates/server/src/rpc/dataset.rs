@@ -23,7 +23,7 @@ use super::{Guard, Service, State, refuse};
 use crate::decode::{self, DatasetJob, Item, Known};
 use crate::error::RequestError;
 use crate::run::{self, Caller};
-use crate::{encode, error};
+use crate::{encode, error, oversize};
 
 /// Answers of a dataset.
 pub type Answers = Pin<Box<dyn Stream<Item = Result<v1::EvaluateDatasetResponse, Status>> + Send>>;
@@ -79,7 +79,7 @@ async fn drive<S>(
 where
     S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
 {
-    let first = requests.next().await.transpose()?.unwrap_or_default();
+    let first = requests.next().await.transpose().map_err(oversize::renamed)?.unwrap_or_default();
     let job = decode::dataset(first, &state.models, &state.limits).map_err(|e| refuse(span, &e, ""))?;
     let job = Arc::new(job);
     span.record("request_id", &job.request_id);
@@ -97,8 +97,7 @@ where
     let mut size = Size::default();
     while let Some(row) = rows.next().await {
         let row = row?;
-        let own =
-            decode::known(&row, &job).map_err(|_| RequestError::Panicked.status(&job.request_id))?;
+        let own = decode::known(&row, &job).map_err(|_| RequestError::Panicked.status(&job.request_id))?;
         size.grow(&own).map_err(|message| {
             RequestError::Invalid(vec![Violation::new("item", message)]).status(&job.request_id)
         })?;
@@ -131,7 +130,9 @@ impl Size {
     fn grow(&mut self, row: &Known) -> Result<(), String> {
         self.figures += row.figures.len();
         if self.figures > MOST_FIGURES {
-            return Err(format!("there are more than {MOST_FIGURES} figures; send the items in several streams"));
+            return Err(format!(
+                "there are more than {MOST_FIGURES} figures; send the items in several streams"
+            ));
         }
         if !self.families.contains(&row.family) {
             self.families.insert(row.family.clone());
@@ -170,7 +171,8 @@ async fn one(
     ids: Arc<Mutex<HashSet<String>>>,
     message: Result<v1::EvaluateDatasetRequest, Status>,
 ) -> Result<v1::DatasetRow, Status> {
-    let (id, item) = decode::item(message?, &job).map_err(|e| e.status(&job.request_id))?;
+    let (id, item) =
+        decode::item(message.map_err(oversize::renamed)?, &job).map_err(|e| e.status(&job.request_id))?;
     let fresh = {
         let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.len() == MOST_ITEMS {

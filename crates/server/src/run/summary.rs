@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use unmask_core::ForwardError;
+use unmask_explainer::metrics::Better;
 use unmask_explainer::metrics::bootstrap::{Bootstrap, interval};
 use unmask_pool::Cancel;
 
@@ -13,6 +14,7 @@ use crate::error::RequestError;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mean {
     pub(crate) of: FigurePlace,
+    pub(crate) better: Better,
     /// Empty for all items.
     pub(crate) family: String,
     pub(crate) items: u64,
@@ -33,8 +35,8 @@ pub(crate) fn means(
 ) -> Result<Vec<Mean>, RequestError> {
     let whole: Vec<&Known> = rows.iter().filter(|row| !row.failed).collect();
     let (mut families, mut sizes): (Vec<&str>, Vec<u64>) = (Vec::new(), Vec::new());
-    // For each figure the values of each family, in the items' order, each with the item's place.
-    let mut columns: BTreeMap<FigurePlace, Vec<(usize, f64)>> = BTreeMap::new();
+    // For each figure its direction, and its values in the items' order, each with the item's family.
+    let mut columns: BTreeMap<FigurePlace, (Better, Vec<(usize, f64)>)> = BTreeMap::new();
     for row in &whole {
         let at = families.iter().position(|family| *family == row.family).unwrap_or_else(|| {
             families.push(&row.family);
@@ -43,11 +45,12 @@ pub(crate) fn means(
         });
         sizes[at] += 1;
         for figure in &row.figures {
-            columns.entry(figure.of).or_default().extend(figure.value.map(|value| (at, value)));
+            let (_, values) = columns.entry(figure.of).or_insert((figure.better, Vec::new()));
+            values.extend(figure.value.map(|value| (at, value)));
         }
     }
     let mut means = Vec::new();
-    for (of, values) in &columns {
+    for (of, (better, values)) in &columns {
         let mut by_family = vec![Vec::new(); families.len()];
         values.iter().for_each(|(family, value)| by_family[*family].push(*value));
         let all: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
@@ -60,6 +63,7 @@ pub(crate) fn means(
             }
             means.push(Mean {
                 of: *of,
+                better: *better,
                 family: family.to_owned(),
                 items: values.len() as u64,
                 missing: size - values.len() as u64,

@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn only_an_explanation_that_beats_every_control_is_left_unmarked() {
         let marked = |own: f64, better: v1::Better| {
-            let of = |name: &str, value| v1::DatasetMean { better: better.into(), ..mean(name, "b", "", value) };
+            let of =
+                |name: &str, value| v1::DatasetMean { better: better.into(), ..mean(name, "b", "", value) };
             let means = vec![of("lime", own), of("uniform", 0.5)];
             let summary = v1::DatasetSummary { means, ..Default::default() };
             let page = markdown::page(&report(&summary, &[]));

@@ -6,10 +6,10 @@ use unmask_core::{LabelMap, Map, Reading, Tensor, Violation};
 use unmask_explainer::image::{self, Limits};
 use unmask_explainer::metrics::{Size, controls};
 
-use super::super::{Caller, Seen};
 use super::super::explain::cut;
 use super::super::fill::Source;
 use super::super::read;
+use super::super::{Caller, Seen};
 use super::{Outcome, Scored};
 use crate::decode::{CONTROLS, Cut, EvaluateJob, FillChoice, Kind, Supplied};
 use crate::error::RequestError;
@@ -203,7 +203,8 @@ fn in_frame(supplied: &Supplied, job: &EvaluateJob, frame: (usize, usize)) -> Ma
 /// The random map is the picture's own: one for all pictures of a dataset would be one draw, and its mean luck.
 fn controls_of(image: &Tensor, seed: u64) -> Vec<(&'static str, Map)> {
     let (height, width) = (image.height(), image.width());
-    let picture = digest(image).bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let picture =
+        digest(image).bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let maps = [
         controls::centre(height, width),
         controls::uniform(height, width),
