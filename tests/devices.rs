@@ -4,13 +4,22 @@
 
 use std::path::Path;
 
-use unmask_pool::{Device, Fallback, Runtime, Served, Settings};
+use unmask_pool::{Calibrating, Device, Fallback, Runtime, Served, Settings};
 use unmask_tests::from_set_up;
 
 fn load(device: Device, fallback: Fallback) -> Result<Served, String> {
     let runtime = Runtime::open(&from_set_up("ORT_DYLIB_PATH")).unwrap();
     let candidate = unmask_registry::open(&from_set_up("TEST_FIXTURES").join("planted-linear/1")).unwrap();
-    let settings = Settings { workers: 1, threads: 1, batch: 4, jobs: 4, devices: vec![device], fallback };
+    let settings = Settings {
+        workers: Some(1),
+        threads: Some(1),
+        batch: Some(4),
+        jobs: 4,
+        devices: vec![device],
+        fallback,
+        calibration: Calibrating::Off,
+        cache: None,
+    };
     Served::load(candidate, &runtime, &settings).map_err(|e| e.to_string())
 }
 

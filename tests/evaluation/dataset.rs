@@ -139,12 +139,19 @@ async fn a_stream_that_does_not_begin_with_a_good_plan_is_refused_with_every_fie
         confidence: Some(2.0),
         plan: Some(v1::EvaluationPlan { scale: 9, ..Default::default() }),
         request_id: "\n".into(),
+        priority: 9,
     };
     let wrong = v1::EvaluateDatasetRequest { kind: Some(Asked::Plan(wrong)) };
     let (_, message, fields) = refused(vec![wrong, one]).await;
     let fields: Vec<&str> = fields.iter().map(|(field, _)| field.as_str()).collect();
-    let expected =
-        ["plan.request_id", "plan.resamples", "plan.confidence", "plan.plan.scale", "plan.plan.candidates"];
+    let expected = [
+        "plan.request_id",
+        "plan.resamples",
+        "plan.confidence",
+        "plan.priority",
+        "plan.plan.scale",
+        "plan.plan.candidates",
+    ];
     assert_eq!(fields, expected, "{message}");
     assert_eq!(service.passes(), 0);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use unmask_protocol::v1;
 
 /// Why a deepfake detector decided what it decided, and how far that explanation can be trusted.
 #[derive(Parser)]
@@ -22,8 +23,9 @@ pub(crate) enum Command {
     Evaluate(Box<Evaluate>),
     /// Score pictures, one forward pass each
     Predict(Predict),
-    /// List model versions, and why others are refused
-    Models(List),
+    /// List model versions, how they run here, and why others are refused
+    #[command(args_conflicts_with_subcommands = true)]
+    Models(Models),
     /// List explanation methods, fills and segmentations with their parameters
     Methods(List),
     /// List metrics of explanations with their figures and parameters
@@ -81,6 +83,9 @@ pub(crate) struct Subject {
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// Share beside other requests at a server [default: normal]
+    #[arg(long, value_enum, value_name = "CLASS")]
+    pub(crate) priority: Option<Priority>,
 }
 
 #[derive(Group)]
@@ -174,6 +179,9 @@ pub(crate) struct Evaluate {
     pub(crate) list: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: Where,
+    /// Share beside other requests at a server [default: normal for one picture, bulk for a folder]
+    #[arg(long, value_enum, value_name = "CLASS")]
+    pub(crate) priority: Option<Priority>,
     /// Model, such as selfblend-mobilenetv2@1; default: the default model's latest version
     #[arg(long, value_name = "NAME[@VERSION]")]
     pub(crate) model: Option<String>,
@@ -231,6 +239,52 @@ pub(crate) struct List {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Group)]
+pub(crate) struct Models {
+    #[command(subcommand)]
+    pub(crate) action: Option<ModelsAction>,
+    #[command(flatten)]
+    pub(crate) list: List,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ModelsAction {
+    /// Time every model over sessions, threads and batch sizes on this machine, print the speeds, and keep the best for servers
+    /// to come
+    Calibrate(Calibrate),
+}
+
+#[derive(Group)]
+pub(crate) struct Calibrate {
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// How urgent a request is beside others at a server.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Priority {
+    /// Somebody waits for it
+    Interactive,
+    /// Neither
+    Normal,
+    /// It may take its time
+    Bulk,
+}
+
+/// The field of a request, where none is named the server's own default.
+pub(crate) fn priority(given: Option<Priority>) -> i32 {
+    let priority = match given {
+        None => v1::Priority::Unspecified,
+        Some(Priority::Interactive) => v1::Priority::Interactive,
+        Some(Priority::Normal) => v1::Priority::Normal,
+        Some(Priority::Bulk) => v1::Priority::Bulk,
+    };
+    priority.into()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

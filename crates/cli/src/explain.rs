@@ -91,6 +91,7 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         method: Some(v1::Method { preset: args.preset.clone(), ..method }),
         fill,
         seed: args.seed,
+        priority: crate::args::priority(args.subject.priority),
         budget: args.max_passes.map(|n| v1::Budget { max_passes: Some(n) }),
         outputs,
         top_regions: None,

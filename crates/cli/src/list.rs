@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use unmask_protocol::v1;
+use unmask_server::{CalibrationWord, Service};
 
-use crate::args::{Format, List};
-use crate::client::Client;
+use crate::args::{Calibrate, Format, List};
+use crate::client::{Client, config};
 use crate::fields;
 
 pub(crate) async fn models(args: List) -> anyhow::Result<ExitCode> {
@@ -37,6 +38,57 @@ pub(crate) async fn models(args: List) -> anyhow::Result<ExitCode> {
         };
         writeln!(out, "  expects {expects}, seen at {} x {} pixels", model.width, model.height)?;
         writeln!(out, "  licence {}, sha256 {}", model.licence, version.sha256)?;
+        writeln!(out, "  {}", serving(&model.serving.clone().unwrap_or_default()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How a model runs here, in one line.
+fn serving(serving: &v1::Serving) -> String {
+    let layout = serving.layout.unwrap_or_default();
+    let together = match serving.batching() {
+        v1::Batching::Any | v1::Batching::Unspecified => "",
+        v1::Batching::Fixed => ", all batches of this size",
+        v1::Batching::Single => ", because scores depend on who else is in a batch",
+    };
+    let steady = if serving.deterministic { "" } else { "; scores are not the same every time" };
+    format!("{}{together}{steady}", sized(&layout))
+}
+
+fn sized(layout: &v1::Layout) -> String {
+    let many = |count: u32, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (sessions, threads) = (many(layout.workers, "session"), many(layout.threads, "thread"));
+    format!("{sessions} of {threads}, batches of up to {}", layout.batch)
+}
+
+/// Times every model that serves, and keeps what is best.
+pub(crate) async fn calibrate(args: Calibrate) -> anyhow::Result<ExitCode> {
+    let mut config = config(&args.engine, &[], true)?;
+    config.pool.calibration = Some(CalibrationWord::Anew);
+    let service = tokio::task::spawn_blocking(move || Service::open(&config)).await??;
+    let answer = Client::InProcess(service).models().await?;
+    let mut out = std::io::stdout();
+    if args.format == Format::Json {
+        writeln!(out, "{:#}", fields::json("ListModelsResponse", &answer)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for model in &answer.models {
+        let version = model.version.clone().unwrap_or_default();
+        let Some(own) = &model.serving else {
+            writeln!(out, "{}@{}: refused: {}", version.name, version.version, model.reason)?;
+            continue;
+        };
+        writeln!(out, "{}@{}: {}", version.name, version.version, serving(own))?;
+        for speed in &own.speeds {
+            let layout = speed.layout.unwrap_or_default();
+            let chosen = if Some(layout) == own.layout { "  <- in use" } else { "" };
+            let v1::Layout { workers, threads, batch } = layout;
+            let rate = speed.passes_per_second;
+            writeln!(
+                out,
+                "  {workers:>3} x {threads:>2} threads  batch {batch:>4}  {rate:>9.0} passes/s{chosen}"
+            )?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

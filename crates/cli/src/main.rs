@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Command};
+use args::{Args, Command, Models, ModelsAction};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -32,7 +32,10 @@ fn main() -> ExitCode {
             Command::Explain(explain) => explain::run(*explain).await,
             Command::Evaluate(evaluate) => evaluate::run(*evaluate).await,
             Command::Predict(predict) => predict::run(predict).await,
-            Command::Models(list) => list::models(list).await,
+            Command::Models(Models { action: Some(ModelsAction::Calibrate(args)), .. }) => {
+                list::calibrate(args).await
+            }
+            Command::Models(Models { action: None, list }) => list::models(list).await,
             Command::Methods(list) => list::methods(list).await,
             Command::Metrics(list) => list::metrics(list).await,
         }

@@ -45,6 +45,7 @@ async fn score(
         image: std::fs::read(path).context("cannot read the picture")?,
         model: selector(args.subject.model.as_deref()),
         crop: crop(args.subject.crop),
+        priority: crate::args::priority(args.subject.priority),
     };
     client.predict(request).await
 }

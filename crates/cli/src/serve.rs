@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use unmask_server::{Service, serve};
+use unmask_server::{CalibrationWord, Service, serve};
 
 use crate::args::Serve;
 use crate::client::config;
@@ -19,7 +19,9 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = watched(signals);
     let listen: Vec<_> = args.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect();
-    let config = config(&args.engine, &listen, false)?;
+    let mut config = config(&args.engine, &listen, false)?;
+    // A server runs long enough to be worth a few seconds of measuring.
+    config.pool.calibration.get_or_insert(CalibrationWord::Load);
 
     let loading = config.clone();
     let mut stopped = stop.clone();

@@ -15,6 +15,7 @@ mod perturbation;
 mod ranks;
 mod rng;
 mod round;
+mod same;
 mod scores;
 mod spec;
 mod target;

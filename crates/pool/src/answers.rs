@@ -1,16 +1,17 @@
 //! Where a job's scores are collected while workers run its rounds.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use unmask_core::{ForwardError, Scores};
 
+use crate::sync::{Condvar, Mutex, MutexGuard, unpoisoned};
+
 /// One job's mailbox: workers write rows, the job's thread waits for whole rounds.
-#[derive(Default)]
 pub(crate) struct Answers {
     state: Mutex<State>,
     changed: Condvar,
+    deadline: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -36,7 +37,18 @@ pub(crate) enum Waited {
     Deadline,
 }
 
+impl Default for Answers {
+    fn default() -> Self {
+        Self::until(None)
+    }
+}
+
 impl Answers {
+    /// Of a job that nobody waits for after its deadline.
+    pub(crate) fn until(deadline: Option<Instant>) -> Self {
+        Self { state: Mutex::new(State::default()), changed: Condvar::new(), deadline }
+    }
+
     /// Makes room for a round of `rows` rows.
     pub(crate) fn expect(&self, round: u64, rows: usize, classes: usize) {
         let partial = Partial { logits: vec![0.0; rows * classes], classes, missing: rows };
@@ -74,11 +86,13 @@ impl Answers {
     /// Whether rows of this job are still wanted.
     pub(crate) fn wanted(&self) -> bool {
         let state = self.lock();
-        !state.cancelled && state.failed.is_none()
+        let in_time = self.deadline.is_none_or(|deadline| Instant::now() < deadline);
+        in_time && !state.cancelled && state.failed.is_none()
     }
 
     /// Waits until the round is whole, the deadline has passed or the job has ended.
-    pub(crate) fn wait(&self, round: u64, deadline: Option<Instant>) -> Result<Waited, ForwardError> {
+    pub(crate) fn wait(&self, round: u64) -> Result<Waited, ForwardError> {
+        let deadline = self.deadline;
         let mut state = self.lock();
         loop {
             if state.cancelled {
@@ -101,10 +115,8 @@ impl Answers {
                 }
             }
             state = match deadline.map(|d| d.saturating_duration_since(Instant::now())) {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => {
-                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-                }
+                None => unpoisoned(self.changed.wait(state)),
+                Some(left) => unpoisoned(self.changed.wait_timeout(state, left)).0,
             };
         }
     }
@@ -120,8 +132,7 @@ impl Answers {
         (state.run, state.forward, state.started)
     }
 
-    /// A worker that panics holds no lock, so a poisoned one still guards whole data.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.state.lock())
     }
 }

@@ -1,12 +1,12 @@
 //! One request's view of a model: the server's implementation of [`Forward`].
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use unmask_core::{Ended, Forward, ForwardError, ModelSpec, Perturbation, ROUND, Round, Scores};
+use unmask_core::{Ended, Forward, ForwardError, ModelSpec, Perturbation, ROUND, Round, Scores, Tensor};
 
 use crate::answers::{Answers, Waited};
 use crate::cancel::Cancel;
@@ -25,6 +25,8 @@ pub struct Limits {
     pub passes: Option<u64>,
     /// When to stop waiting; never where `None`.
     pub deadline: Option<Instant>,
+    /// Its share beside other jobs; 0 counts as 1.
+    pub weight: u32,
     /// Ends the job when nobody waits for its answer any more.
     pub cancel: Cancel,
     /// Told of every folded round.
@@ -38,6 +40,8 @@ pub struct Meter {
     pub asked: u64,
     /// Passes run by the model.
     pub run: u64,
+    /// Passes asked for and not run, because the same had been asked in the same round, or the whole picture before.
+    pub duplicate: u64,
     /// From the first question to the moment when a worker took it up.
     pub queue: Duration,
     /// The job's share of the time that workers spent on its batches.
@@ -53,9 +57,32 @@ pub struct Job {
     answers: Arc<Answers>,
     limits: Limits,
     asked: AtomicU64,
+    duplicate: AtomicU64,
     rounds: AtomicU64,
     elsewhere: AtomicU64,
     clock: Mutex<Clock>,
+    /// Whole pictures that have been scored, the request's own first.
+    known: Mutex<Vec<(Arc<Tensor>, Vec<f32>)>>,
+}
+
+/// Whole pictures whose scores are kept.
+const KNOWN: usize = 8;
+
+/// A round that workers have.
+struct Flight {
+    /// Its number, where anything of it has to be run.
+    number: Option<u64>,
+    rows: Vec<Row>,
+    /// Rows to run that are whole pictures.
+    whole: Vec<(usize, Arc<Tensor>)>,
+}
+
+/// Where the scores of an item come from.
+enum Row {
+    /// A row that is run; several items may share it.
+    Run(usize),
+    /// The score of a whole picture that is known.
+    Known(Vec<f32>),
 }
 
 #[derive(Default)]
@@ -68,8 +95,9 @@ struct Clock {
 impl Job {
     pub(crate) fn new(spec: Arc<ModelSpec>, place: Place, answers: Arc<Answers>, limits: Limits) -> Self {
         limits.cancel.watch(answers.clone());
-        let (asked, rounds, elsewhere, clock) = Default::default();
-        Self { spec, place, answers, limits, asked, rounds, elsewhere, clock }
+        let (asked, duplicate, rounds, elsewhere) = Default::default();
+        let (clock, known) = Default::default();
+        Self { spec, place, answers, limits, asked, duplicate, rounds, elsewhere, clock, known }
     }
 
     /// Counts passes that were run by another job, such as a search, against this job's limit and in its progress.
@@ -85,18 +113,77 @@ impl Job {
             (Some(asked), Some(started)) => started.saturating_duration_since(asked),
             _ => Duration::ZERO,
         };
-        Meter { asked: self.asked.load(Ordering::Relaxed), run, queue, forward, fold: clock.fold }
+        let (asked, duplicate) = (self.asked.load(Ordering::Relaxed), self.duplicate.load(Ordering::Relaxed));
+        Meter { asked, run, duplicate, queue, forward, fold: clock.fold }
     }
 
-    /// Puts a round in the queue and gives its number within the job.
-    fn submit(&self, round: Round) -> Result<u64, ForwardError> {
-        let (number, rows) = (self.rounds.fetch_add(1, Ordering::Relaxed), round.items.len());
-        self.asked.fetch_add(rows as u64, Ordering::Relaxed);
-        self.answers.expect(number, rows, self.spec.classes());
-        self.place.submit(number, round)?;
+    /// Puts what has to be run of a round in the queue.
+    fn submit(&self, round: Round) -> Result<Flight, ForwardError> {
+        let Round { image, fill, items } = round;
+        self.asked.fetch_add(items.len() as u64, Ordering::Relaxed);
+        let (mut unique, mut rows, mut whole) = (Vec::<Perturbation>::new(), Vec::new(), Vec::new());
+        let mut prints: HashMap<u64, Vec<usize>> = HashMap::new();
+        for item in items {
+            let picture = item.whole(&image, &fill).cloned();
+            if let Some(logits) = picture.as_ref().and_then(|picture| self.known(picture)) {
+                rows.push(Row::Known(logits));
+                continue;
+            }
+            let alike = prints.entry(item.fingerprint()).or_default();
+            match alike.iter().find(|at| unique[**at].is_same(&item)) {
+                Some(at) => rows.push(Row::Run(*at)),
+                None => {
+                    alike.push(unique.len());
+                    rows.push(Row::Run(unique.len()));
+                    whole.extend(picture.map(|picture| (unique.len(), picture)));
+                    unique.push(item);
+                }
+            }
+        }
+        self.duplicate.fetch_add((rows.len() - unique.len()) as u64, Ordering::Relaxed);
+        if unique.is_empty() {
+            return Ok(Flight { number: None, rows, whole });
+        }
+        let number = self.rounds.fetch_add(1, Ordering::Relaxed);
+        self.answers.expect(number, unique.len(), self.spec.classes());
+        self.place.submit(number, Round { image, fill, items: unique })?;
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.first_question.get_or_insert_with(Instant::now);
-        Ok(number)
+        Ok(Flight { number: Some(number), rows, whole })
+    }
+
+    /// The scores of a whole picture that have been asked for before.
+    fn known(&self, picture: &Arc<Tensor>) -> Option<Vec<f32>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(one, _)| Arc::ptr_eq(one, picture)).map(|(_, logits)| logits.clone())
+    }
+
+    /// Waits for what is run of a round, and puts all of it together.
+    fn land(&self, flight: Flight) -> Result<Waited, ForwardError> {
+        let Flight { number, rows, whole } = flight;
+        let run = match number.map(|number| self.answers.wait(number)).transpose()? {
+            Some(Waited::Deadline) => return Ok(Waited::Deadline),
+            Some(Waited::Scores(scores)) => Some(scores),
+            None => None,
+        };
+        let row = |at: usize| run.as_ref().map(|scores| scores.row(at)).unwrap_or_default();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for (at, picture) in whole {
+            if known.len() == KNOWN {
+                // The request's own picture stays.
+                known.remove(1);
+            }
+            known.push((picture, row(at).to_vec()));
+        }
+        drop(known);
+        let mut logits = Vec::with_capacity(rows.len() * self.spec.classes());
+        for source in &rows {
+            match source {
+                Row::Run(at) => logits.extend_from_slice(row(*at)),
+                Row::Known(known) => logits.extend_from_slice(known),
+            }
+        }
+        Ok(Waited::Scores(Scores::new(self.spec.classes(), logits)))
     }
 
     fn affords(&self, rows: usize) -> bool {
@@ -196,8 +283,8 @@ impl Forward for Job {
                     }
                 }
             }
-            let Some(number) = flying.pop_front() else { return Ok(ended.unwrap_or(Ended::All)) };
-            let flow = match self.answers.wait(number, self.limits.deadline)? {
+            let Some(flight) = flying.pop_front() else { return Ok(ended.unwrap_or(Ended::All)) };
+            let flow = match self.land(flight)? {
                 Waited::Scores(scores) => self.fold(folded, scores, fold).map_break(|()| Ended::Stopped),
                 Waited::Deadline => ControlFlow::Break(Ended::Deadline),
             };

@@ -1,23 +1,27 @@
 //! Worker threads that run the perturbations of all requests in shared batches.
 //!
-//! A [`Served`] model has one bounded queue and some worker threads, each with a session of its own. A request enters
+//! A [`Served`] model has one bounded queue and some workers, each with a session of its own. A request enters
 //! with [`Served::job`] and gets a [`Job`], which is the server's implementation of [`unmask_core::Forward`]. Nothing
 //! here knows a method, a message or an async runtime.
 
 mod answers;
 mod backend;
+mod calibrate;
 mod cancel;
+mod compose;
 mod job;
 mod probe;
 mod queue;
 mod schedule;
 mod served;
+mod sync;
 mod worker;
 
 #[cfg(feature = "planted")]
 pub use backend::Planted;
-pub use backend::{Backend, BackendError, Device, Fallback, Runtime};
+pub use backend::{Backend, BackendError, Device, Fallback, Opener, Runtime};
+pub use calibrate::{Calibration, Layout, Point};
 pub use cancel::{Cancel, Watcher};
 pub use job::{Job, Limits, Meter};
-pub use probe::LoadError;
-pub use served::{Served, Settings};
+pub use probe::{Batching, LoadError};
+pub use served::{Calibrating, Served, Settings};

@@ -1,23 +1,17 @@
-//! The rounds that wait for one model, and the places of the jobs that may bring them.
+//! What waits for one model, who may bring it, and whether anybody can work on it.
 //!
 //! The queue is bounded by its places: a job has at most two rounds waiting, and a round at most
 //! [`unmask_core::ROUND`] perturbations, so memory is bounded without ever refusing a job half way.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use unmask_core::{ForwardError, Round};
 
 use crate::answers::Answers;
-use crate::schedule::{self, Item};
-
-/// A round of one job, of which `next` rows have been handed out.
-pub(crate) struct Ticket {
-    pub(crate) round: Arc<Round>,
-    pub(crate) number: u64,
-    pub(crate) next: usize,
-    pub(crate) answers: Arc<Answers>,
-}
+use crate::schedule::{Fair, Item};
+use crate::sync::{Condvar, Mutex, MutexGuard, unpoisoned};
 
 pub(crate) struct Queue {
     model: String,
@@ -27,9 +21,14 @@ pub(crate) struct Queue {
 }
 
 struct State {
-    waiting: VecDeque<Ticket>,
-    jobs: usize,
+    fair: Fair,
+    /// What a worker could not run; it goes before everything else.
+    returned: VecDeque<Item>,
+    /// Open, closed for ever, or for as long as no worker can work.
     closed: Option<ForwardError>,
+    down: Option<ForwardError>,
+    /// Whether each worker can work, and how many have not gone.
+    up: Vec<bool>,
     workers: usize,
 }
 
@@ -37,60 +36,119 @@ struct State {
 pub(crate) struct Place {
     queue: Arc<Queue>,
     answers: Arc<Answers>,
+    id: u64,
 }
 
 impl Queue {
     pub(crate) fn new(model: String, places: usize, workers: usize) -> Arc<Self> {
-        let state = State { waiting: VecDeque::new(), jobs: 0, closed: None, workers };
+        let state = State {
+            fair: Fair::default(),
+            returned: VecDeque::new(),
+            closed: None,
+            down: None,
+            up: vec![true; workers],
+            workers,
+        };
         Arc::new(Self { model, places, state: Mutex::new(state), ready: Condvar::new() })
     }
 
-    /// Takes a place for a job.
-    pub(crate) fn enter(self: &Arc<Self>, answers: &Arc<Answers>) -> Result<Place, ForwardError> {
+    /// Takes a place for a job of this weight.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        answers: &Arc<Answers>,
+        weight: u32,
+    ) -> Result<Place, ForwardError> {
         let mut state = self.lock();
-        if let Some(error) = &state.closed {
-            return Err(error.clone());
+        state.open()?;
+        let jobs = state.fair.jobs();
+        if jobs >= self.places {
+            return Err(ForwardError::Overloaded { model: self.model.clone(), jobs, limit: self.places });
         }
-        if state.jobs >= self.places {
-            let model = self.model.clone();
-            return Err(ForwardError::Overloaded { model, jobs: state.jobs, limit: self.places });
-        }
-        state.jobs += 1;
-        Ok(Place { queue: Arc::clone(self), answers: Arc::clone(answers) })
+        let id = state.fair.enter(answers, weight);
+        Ok(Place { queue: Arc::clone(self), answers: Arc::clone(answers), id })
     }
 
-    /// Waits for work and takes at most `batch` perturbations, mixing jobs; `None` once the queue is closed.
-    pub(crate) fn take(&self, batch: usize) -> Option<Vec<Item>> {
+    /// Waits for work for a worker that is up and takes at most `batch` perturbations, mixing jobs; `None` once the queue is
+    /// closed.
+    ///
+    /// While little waits it is shared out between the workers, so that none is idle while another has a full batch
+    /// (guided self-scheduling, Polychronopoulos and Kuck, DOI 10.1109/TC.1987.5009495). What has failed in a batch comes
+    /// alone, so that a picture that breaks the backend takes nobody with it.
+    pub(crate) fn take(&self, worker: usize, batch: usize) -> Option<Vec<Item>> {
         let mut state = self.lock();
         loop {
             if state.closed.is_some() {
                 return None;
             }
-            let items = schedule::next(&mut state.waiting, batch);
+            let items = if state.up[worker] { state.next(batch) } else { Vec::new() };
             if !items.is_empty() {
                 return Some(items);
             }
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = unpoisoned(self.ready.wait(state));
         }
+    }
+
+    /// Gives back what could not be run: whole, where its worker had no session, or once more where its batch failed.
+    pub(crate) fn give_back(&self, items: Vec<Item>) {
+        let refused = {
+            let mut state = self.lock();
+            match state.open() {
+                Err(error) => Some(error),
+                Ok(()) => {
+                    state.returned.extend(items.iter().cloned());
+                    None
+                }
+            }
+        };
+        if let Some(error) = refused {
+            items.iter().for_each(|item| item.answers.fail(error.clone()));
+        }
+        self.ready.notify_all();
     }
 
     /// Open to closed: no job enters any more, workers leave, and whoever waits is told the reason.
     pub(crate) fn close(&self, reason: &str) {
-        let error = ForwardError::Backend { model: self.model.clone(), reason: reason.to_owned() };
+        let error = self.error(reason);
         let waiting = {
             let mut state = self.lock();
             state.closed.get_or_insert(error.clone());
-            std::mem::take(&mut state.waiting)
+            state.give_up()
         };
-        waiting.iter().for_each(|ticket| ticket.answers.fail(error.clone()));
+        waiting.iter().for_each(|answers| answers.fail(error.clone()));
         self.ready.notify_all();
     }
 
-    /// A worker is gone; the last one closes the queue behind it, so that nobody waits for an answer that cannot come.
-    pub(crate) fn worker_gone(&self, reason: &str) {
+    /// Up to down, for one worker: it has no session. The last one turns away whoever comes until one is up again.
+    pub(crate) fn worker_down(&self, worker: usize, reason: &str) {
+        let error = self.error(reason);
+        let waiting = {
+            let mut state = self.lock();
+            state.up[worker] = false;
+            if state.up() > 0 {
+                return;
+            }
+            state.down = Some(error.clone());
+            state.give_up()
+        };
+        waiting.iter().for_each(|answers| answers.fail(error.clone()));
+    }
+
+    /// Down to up, for one worker.
+    pub(crate) fn worker_up(&self, worker: usize) {
+        let mut state = self.lock();
+        state.up[worker] = true;
+        state.down = None;
+        drop(state);
+        self.ready.notify_all();
+    }
+
+    /// A worker is gone, up or down; the last one closes the queue behind it, so that nobody waits for an answer that
+    /// cannot come.
+    pub(crate) fn worker_gone(&self, worker: usize, reason: &str) {
+        self.worker_down(worker, reason);
         let left = {
             let mut state = self.lock();
-            state.workers = state.workers.saturating_sub(1);
+            state.workers -= 1;
             state.workers
         };
         if left == 0 {
@@ -98,39 +156,100 @@ impl Queue {
         }
     }
 
+    /// Waits for a while, and says whether the queue is closed.
+    pub(crate) fn is_closed_after(&self, pause: Duration) -> bool {
+        let end = std::time::Instant::now() + pause;
+        let mut state = self.lock();
+        loop {
+            let left = end.saturating_duration_since(std::time::Instant::now());
+            if state.closed.is_some() || left.is_zero() {
+                return state.closed.is_some();
+            }
+            state = unpoisoned(self.ready.wait_timeout(state, left)).0;
+        }
+    }
+
     /// Whether jobs can enter and be answered.
     pub(crate) fn is_open(&self) -> bool {
-        self.lock().closed.is_none()
+        self.lock().open().is_ok()
+    }
+
+    /// Workers that can work.
+    pub(crate) fn up(&self) -> usize {
+        self.lock().up()
     }
 
     /// Jobs that have a place.
     pub(crate) fn jobs(&self) -> usize {
-        self.lock().jobs
+        self.lock().fair.jobs()
     }
 
     /// Rounds that wait, in whole or in part.
     pub(crate) fn waiting(&self) -> usize {
-        self.lock().waiting.len()
+        self.lock().fair.rounds()
     }
 
     pub(crate) fn model(&self) -> &str {
         &self.model
     }
 
+    pub(crate) fn error(&self, reason: &str) -> ForwardError {
+        ForwardError::Backend { model: self.model.clone(), reason: reason.to_owned() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.state.lock())
+    }
+}
+
+impl State {
+    fn up(&self) -> usize {
+        self.up.iter().filter(|up| **up).count()
+    }
+
+    fn open(&self) -> Result<(), ForwardError> {
+        match self.closed.as_ref().or(self.down.as_ref()) {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn next(&mut self, batch: usize) -> Vec<Item> {
+        let mut items: Vec<Item> = Vec::new();
+        while let Some(item) = self.returned.pop_front_if(|item| item.failures == 0 || items.is_empty()) {
+            if !item.answers.wanted() {
+                continue;
+            }
+            let alone = item.failures > 0;
+            items.push(item);
+            if alone || items.len() == batch {
+                return items;
+            }
+        }
+        let share = (items.len() + self.fair.passes()).div_ceil(self.up().max(1));
+        let size = batch.min(share.max(1));
+        while items.len() < size {
+            match self.fair.next() {
+                Some(item) => items.push(item),
+                None => break,
+            }
+        }
+        items
+    }
+
+    /// Everybody who waits.
+    fn give_up(&mut self) -> Vec<Arc<Answers>> {
+        let returned = std::mem::take(&mut self.returned);
+        returned.into_iter().map(|item| item.answers).chain(self.fair.give_up()).collect()
     }
 }
 
 impl Place {
-    /// Puts a round at the end of the queue.
+    /// Puts a round at the end of the job's queue.
     pub(crate) fn submit(&self, number: u64, round: Round) -> Result<(), ForwardError> {
-        let ticket = Ticket { round: Arc::new(round), number, next: 0, answers: Arc::clone(&self.answers) };
         let mut state = self.queue.lock();
-        if let Some(error) = &state.closed {
-            return Err(error.clone());
-        }
-        state.waiting.push_back(ticket);
+        state.open()?;
+        state.fair.submit(self.id, number, Arc::new(round));
         drop(state);
         self.queue.ready.notify_all();
         Ok(())
@@ -138,14 +257,14 @@ impl Place {
 
     /// Takes back what still waits.
     pub(crate) fn withdraw(&self) {
-        self.queue.lock().waiting.retain(|ticket| !Arc::ptr_eq(&ticket.answers, &self.answers));
+        self.queue.lock().fair.withdraw(self.id);
         self.answers.forget();
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.withdraw();
-        self.queue.lock().jobs -= 1;
+        self.queue.lock().fair.leave(self.id);
+        self.answers.forget();
     }
 }

@@ -1,163 +1,295 @@
 //! A model that answers: its queue and its workers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use unmask_core::{ForwardError, ModelSpec};
-use unmask_registry::Candidate;
+use unmask_registry::{Candidate, Golden};
 
 use crate::answers::Answers;
-use crate::backend::{Backend, BackendError, Device, Fallback, Runtime};
+use crate::backend::{Backend, BackendError, Device, Fallback, Opener, Runtime};
+use crate::calibrate::{self, Calibration, Key, Layout, calibrate, layouts, processor};
 use crate::job::{Job, Limits};
-use crate::probe::{LoadError, probe};
+use crate::probe::{Batching, LoadError, Shown, probe, same};
 use crate::queue::Queue;
-use crate::worker::Worker;
+use crate::worker::{self, Shared};
 
 /// How many workers, of what size, where.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Workers per device, each with a session and a thread.
-    pub workers: usize,
-    /// Threads of each session.
-    pub threads: usize,
-    /// Most pictures in one batch.
-    pub batch: usize,
+    /// Workers per device, each with a session; calibrated where `None`.
+    pub workers: Option<usize>,
+    /// Threads of each session; calibrated where `None`.
+    pub threads: Option<usize>,
+    /// Most pictures in one batch; calibrated where `None`.
+    pub batch: Option<usize>,
     /// Jobs that may have a place at the same time.
     pub jobs: usize,
     /// Where sessions run.
     pub devices: Vec<Device>,
     /// What happens when a device is not there.
     pub fallback: Fallback,
+    /// Where calibrations come from.
+    pub calibration: Calibrating,
+    /// Where calibrations are kept; nowhere where `None`.
+    pub cache: Option<PathBuf>,
 }
+
+/// Where calibrations come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calibrating {
+    /// From nowhere: what is not configured is the default.
+    Off,
+    /// From the cache alone.
+    Cached,
+    /// From the cache, or measured when a model is loaded.
+    Load,
+    /// Measured when a model is loaded, whatever the cache has.
+    Anew,
+}
+
+/// What is taken where nothing is configured and nothing was measured: a worker for each core of the processor, one for any
+/// other device.
+const BATCH: usize = 8;
 
 /// A model that answers. Dropping it closes its queue and waits for its workers.
 pub struct Served {
-    spec: Arc<ModelSpec>,
-    queue: Arc<Queue>,
-    workers: Vec<JoinHandle<()>>,
-    batch: usize,
-    passes: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    layout: Layout,
+    deterministic: bool,
+    calibration: Option<Calibration>,
+}
+
+/// What sessions are opened from, kept for those that have to be replaced.
+struct Source {
+    spec: ModelSpec,
+    model: Vec<u8>,
+    golden: Golden,
+    runtime: Runtime,
+    fallback: Fallback,
 }
 
 impl Served {
-    /// Opens the candidate's sessions, probes it and starts its workers.
+    /// Calibrates where that is due, opens the candidate's sessions, probes them and starts their workers.
     ///
     /// # Errors
     /// [`LoadError`] with the reason; nothing is left running.
     pub fn load(candidate: Candidate, runtime: &Runtime, settings: &Settings) -> Result<Self, LoadError> {
         let Candidate { spec, model, golden } = candidate;
-        let mut backends = Vec::new();
+        let (runtime, fallback) = (runtime.clone(), settings.fallback);
+        let source = Arc::new(Source { spec, model, golden, runtime, fallback });
+        let (layout, calibration) = source.layout(settings)?;
+        let mut sessions: Vec<(Box<dyn Backend>, Opener)> = Vec::new();
+        let mut first: Option<Arc<Shown>> = None;
         for device in &settings.devices {
-            for _ in 0..settings.workers {
-                backends.push(open(runtime, &spec, &model, *device, settings)?);
+            for _ in 0..layout.workers {
+                let mut backend = source.open(*device, layout.threads)?;
+                let shown = match &first {
+                    None => Arc::new(probe(&source.spec, &source.golden, backend.as_mut(), layout.batch)?),
+                    Some(shown) if same(&source.spec, &source.golden, backend.as_mut(), shown)? => {
+                        Arc::clone(shown)
+                    }
+                    // Sessions of one model on unlike devices: scores depend on which worker is free.
+                    Some(shown) => Arc::new(Shown { deterministic: false, ..Shown::clone(shown) }),
+                };
+                first = Some(Arc::clone(&shown));
+                sessions.push((backend, source.opener(*device, layout.threads, shown)));
             }
         }
-        let mut batch = settings.batch;
-        for backend in &mut backends {
-            batch = batch.min(probe(&spec, &golden, backend.as_mut(), settings.batch)?);
+        let shown = first.ok_or_else(|| BackendError::Graph("there is no device to run it on".into()))?;
+        let id = source.spec.id();
+        match shown.batching {
+            Batching::Any(_) => {}
+            Batching::Fixed(size) => tracing::warn!(model = id, size, "scores depend on the size of a batch"),
+            Batching::Single => tracing::warn!(model = id, "scores depend on the batch; pictures run alone"),
         }
-        if batch < settings.batch {
-            tracing::warn!(model = spec.id(), "scores depend on the batch; pictures run one at a time");
+        if !shown.deterministic {
+            tracing::warn!(model = id, "the same picture does not always get the same score");
         }
-        Self::start(spec, backends, batch, settings.jobs)
+        let spec = source.spec.clone();
+        let mut served = Self::start(spec, sessions, shown.batching, settings.jobs, layout)?;
+        served.deterministic = shown.deterministic;
+        served.calibration = calibration;
+        Ok(served)
     }
 
-    /// A model over ready backends, without a probe.
+    /// A model over planted sessions, without a probe.
     ///
     /// # Errors
-    /// [`LoadError::Thread`] when a thread cannot be started.
+    /// [`LoadError`] when a session cannot be opened or a thread cannot be started.
     #[cfg(feature = "planted")]
     pub fn planted(
         spec: ModelSpec,
-        backends: Vec<Box<dyn Backend>>,
+        openers: Vec<Opener>,
         batch: usize,
         jobs: usize,
     ) -> Result<Self, LoadError> {
-        Self::start(spec, backends, batch, jobs)
+        let layout = Layout { workers: openers.len(), threads: 1, batch };
+        let sessions = openers.into_iter().map(|mut open| Ok((open()?, open)));
+        let sessions = sessions.collect::<Result<Vec<_>, BackendError>>()?;
+        Self::start(spec, sessions, Batching::Any(batch), jobs, layout)
     }
 
     fn start(
         spec: ModelSpec,
-        backends: Vec<Box<dyn Backend>>,
-        batch: usize,
+        sessions: Vec<(Box<dyn Backend>, Opener)>,
+        batching: Batching,
         jobs: usize,
+        layout: Layout,
     ) -> Result<Self, LoadError> {
         let spec = Arc::new(spec);
-        let queue = Queue::new(spec.id(), jobs, backends.len());
-        let mut served = Self { spec, queue, workers: Vec::new(), batch, passes: Arc::default() };
-        for (i, backend) in backends.into_iter().enumerate() {
-            let (spec, queue) = (Arc::clone(&served.spec), Arc::clone(&served.queue));
-            let worker = Worker { spec, queue, backend, batch, passes: Arc::clone(&served.passes) };
-            let thread = std::thread::Builder::new().name(format!("worker-{i}"));
-            served.workers.push(thread.spawn(move || worker.work())?);
+        let queue = Queue::new(spec.id(), jobs, sessions.len());
+        let shared = Arc::new(Shared { spec, queue, batching, passes: AtomicU64::new(0) });
+        let threads = Vec::new();
+        let mut served = Self { shared, threads, layout, deterministic: true, calibration: None };
+        for (number, (backend, open)) in sessions.into_iter().enumerate() {
+            let threads = worker::start(number, &served.shared, backend, open)?;
+            served.threads.extend(threads);
         }
         Ok(served)
     }
 
     /// The model.
     pub fn spec(&self) -> &Arc<ModelSpec> {
-        &self.spec
+        &self.shared.spec
     }
 
-    /// Most pictures in one batch.
-    pub fn batch(&self) -> usize {
-        self.batch
+    /// How pictures stand together.
+    pub fn batching(&self) -> Batching {
+        self.shared.batching
+    }
+
+    /// Workers per device, their threads and the largest batch.
+    pub fn layout(&self) -> Layout {
+        Layout { batch: self.shared.batching.most(), ..self.layout }
+    }
+
+    /// Whether the same picture gets the same bits every time, whichever worker runs it.
+    pub fn is_deterministic(&self) -> bool {
+        self.deterministic
+    }
+
+    /// What was measured of it on this machine, if anything.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref()
     }
 
     /// Whether its workers can answer.
     pub fn is_ready(&self) -> bool {
-        self.queue.is_open()
+        self.shared.queue.is_open()
+    }
+
+    /// Workers that have a session, and all workers.
+    pub fn workers(&self) -> (usize, usize) {
+        (self.shared.queue.up(), self.threads.len() / 2)
     }
 
     /// Pictures that have been through the model since it started to serve.
     pub fn passes(&self) -> u64 {
-        self.passes.load(Ordering::Relaxed)
+        self.shared.passes.load(Ordering::Relaxed)
     }
 
     /// Jobs that have a place now.
     pub fn jobs(&self) -> usize {
-        self.queue.jobs()
+        self.shared.queue.jobs()
     }
 
     /// Rounds that wait, in whole or in part.
     pub fn waiting(&self) -> usize {
-        self.queue.waiting()
+        self.shared.queue.waiting()
     }
 
     /// Takes a place for one request.
     ///
     /// # Errors
-    /// [`ForwardError::Overloaded`] when all places are taken, [`ForwardError::Backend`] when no worker is left.
+    /// [`ForwardError::Overloaded`] when all places are taken, [`ForwardError::Backend`] when no worker can work.
     pub fn job(&self, limits: Limits) -> Result<Job, ForwardError> {
-        let answers = Arc::new(Answers::default());
-        let place = self.queue.enter(&answers)?;
-        Ok(Job::new(Arc::clone(&self.spec), place, answers, limits))
+        let answers = Arc::new(Answers::until(limits.deadline));
+        let place = self.shared.queue.enter(&answers, limits.weight)?;
+        Ok(Job::new(Arc::clone(&self.shared.spec), place, answers, limits))
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.queue.close("it is being unloaded");
-        for worker in self.workers.drain(..) {
+        self.shared.queue.close("it is being unloaded");
+        for thread in self.threads.drain(..) {
             // A worker that panicked has told the queue already.
-            let _ = worker.join();
+            let _ = thread.join();
         }
     }
 }
 
-fn open(
-    runtime: &Runtime,
-    spec: &ModelSpec,
-    model: &[u8],
-    device: Device,
-    settings: &Settings,
-) -> Result<Box<dyn Backend>, BackendError> {
-    match (runtime.session(spec, model, device, settings.threads), settings.fallback) {
-        (Err(error @ (BackendError::Device { .. } | BackendError::NotBuilt { .. })), Fallback::Cpu) => {
-            tracing::warn!(model = spec.id(), %device, %error, "the processor takes the device's place");
-            runtime.session(spec, model, Device::Cpu, settings.threads)
+impl Source {
+    /// The layout that is configured, calibrated or the default.
+    fn layout(&self, settings: &Settings) -> Result<(Layout, Option<Calibration>), LoadError> {
+        let pinned = [settings.workers, settings.threads, settings.batch];
+        let device = settings.devices.first().copied().unwrap_or(Device::Cpu);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let default = Layout {
+            workers: settings.workers.unwrap_or(if device == Device::Cpu { cores } else { 1 }),
+            threads: settings.threads.unwrap_or(1),
+            batch: settings.batch.unwrap_or(BATCH),
+        };
+        let key = Key {
+            model: self.spec.digest.clone(),
+            runtime: self.runtime.version().to_owned(),
+            processor: processor(cores),
+            devices: settings.devices.iter().map(Device::to_string).collect(),
+            pinned,
+            unmask: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let known = || calibrate::kept(settings.cache.as_deref()?, &key);
+        let known = match settings.calibration {
+            Calibrating::Off => return Ok((default, None)),
+            Calibrating::Cached => match known() {
+                None => return Ok((default, None)),
+                known => known,
+            },
+            Calibrating::Load => known(),
+            Calibrating::Anew => None,
+        };
+        if let Some(calibration) = known {
+            return Ok((calibration.chosen, Some(calibration)));
         }
-        (result, Fallback::Cpu | Fallback::Refuse) => result,
+        let started = std::time::Instant::now();
+        let layouts = layouts(device, cores, pinned);
+        let found = calibrate(&self.spec, &self.golden, &layouts, &mut |threads| self.open(device, threads))?;
+        let Layout { workers, threads, batch } = found.chosen;
+        let took = started.elapsed();
+        tracing::info!(model = self.spec.id(), workers, threads, batch, ?took, "calibrated");
+        if let Some(cache) = &settings.cache {
+            calibrate::keep(cache, &key, &found);
+        }
+        Ok((found.chosen, Some(found)))
+    }
+
+    fn open(&self, device: Device, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
+        let session = |device| self.runtime.session(&self.spec, &self.model, device, threads);
+        match (session(device), self.fallback) {
+            (Err(error @ (BackendError::Device { .. } | BackendError::NotBuilt { .. })), Fallback::Cpu) => {
+                let model = self.spec.id();
+                tracing::warn!(model, %device, %error, "the processor takes the device's place");
+                session(Device::Cpu)
+            }
+            (result, Fallback::Cpu | Fallback::Refuse) => result,
+        }
+    }
+
+    /// Opens a session that takes the place of one that has failed: it must show what the first one did.
+    fn opener(self: &Arc<Self>, device: Device, threads: usize, shown: Arc<Shown>) -> Opener {
+        let source = Arc::clone(self);
+        Box::new(move || {
+            let mut backend = source.open(device, threads)?;
+            let probed = same(&source.spec, &source.golden, backend.as_mut(), &shown);
+            match probed.map_err(|e| BackendError::Run(e.to_string()))? {
+                true => Ok(backend),
+                false if !shown.deterministic => Ok(backend),
+                false => Err(BackendError::Run(LoadError::Differs.to_string())),
+            }
+        })
     }
 }

@@ -1,91 +1,213 @@
-//! One thread, one session: take a batch, compose it, run it, hand out the rows.
+//! One worker: a thread that composes the next batch while another runs the last one in a session.
+//!
+//! The two threads share two buffers, so that at most one composed batch waits: what is composed early cannot be given to
+//! whoever comes later.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
-use unmask_core::{ForwardError, ModelSpec};
+use unmask_core::ModelSpec;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Opener};
+use crate::compose::Batch;
+use crate::probe::Batching;
 use crate::queue::Queue;
 use crate::schedule::Item;
 
-pub(crate) struct Worker {
+/// Batches with one perturbation that may fail: the first time it comes again alone, then its job is told.
+const FAILURES: u32 = 2;
+/// Pauses between attempts to open a session again.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What the workers of a model share.
+pub(crate) struct Shared {
     pub(crate) spec: Arc<ModelSpec>,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) backend: Box<dyn Backend>,
-    pub(crate) batch: usize,
-    /// Pictures that have been through the model, counted for all workers of a model.
-    pub(crate) passes: Arc<AtomicU64>,
+    pub(crate) batching: Batching,
+    /// Pictures that have been through the model.
+    pub(crate) passes: AtomicU64,
 }
 
-/// Tells the queue when the thread ends, however it ends.
-struct Leaving(Arc<Queue>);
+/// Starts a worker and gives its two threads.
+pub(crate) fn start(
+    number: usize,
+    shared: &Arc<Shared>,
+    backend: Box<dyn Backend>,
+    open: Opener,
+) -> std::io::Result<[JoinHandle<()>; 2]> {
+    let (to_runner, composed) = channel();
+    let (to_composer, free) = channel();
+    // Both ends are alive, and what cannot be sent is not missed.
+    (0..2).for_each(|_| drop(to_composer.send(Batch::empty())));
+    let runner = Runner {
+        shared: Arc::clone(shared),
+        backend,
+        open,
+        composed,
+        free: to_composer,
+        presence: Presence { queue: Arc::clone(&shared.queue), number, up: true },
+    };
+    let own = Arc::clone(shared);
+    let composer = Builder::new().name(format!("compose-{number}"));
+    let composer = composer.spawn(move || compose(number, &own, &free, &to_runner))?;
+    let runner = Builder::new().name(format!("worker-{number}")).spawn(move || runner.work())?;
+    Ok([composer, runner])
+}
 
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.0.worker_gone("its last worker is gone");
+/// Takes what is due, when there is a buffer for it, and composes it; ends with the queue or the runner.
+fn compose(number: usize, shared: &Shared, free: &Receiver<Batch>, composed: &Sender<Batch>) {
+    while let Ok(mut batch) = free.recv() {
+        let Some(items) = shared.queue.take(number, shared.batching.most()) else { return };
+        let taken = items.clone();
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            batch.compose(&shared.spec, items, shared.batching.fixed());
+            batch
+        }));
+        match done {
+            Ok(batch) => {
+                if let Err(unsent) = composed.send(batch) {
+                    // The runner is gone, and another worker may be there.
+                    return shared.queue.give_back(unsent.0.items);
+                }
+            }
+            // Rounds are checked where they are submitted, so that this is a bug of ours: it costs these jobs.
+            Err(_) => {
+                fail(&shared.queue, &taken, "composing a batch panicked");
+                let _ = composed.send(Batch::empty());
+            }
+        }
     }
 }
 
-impl Worker {
+fn fail(queue: &Queue, items: &[Item], reason: &str) {
+    tracing::error!(model = queue.model(), rows = items.len(), reason, "a batch failed");
+    items.iter().for_each(|item| item.answers.fail(queue.error(reason)));
+}
+
+/// Tells the queue when the thread ends, however it ends.
+struct Presence {
+    queue: Arc<Queue>,
+    number: usize,
+    up: bool,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.queue.worker_gone(self.number, "its last worker is gone");
+    }
+}
+
+/// Runs batches in a session.
+struct Runner {
+    shared: Arc<Shared>,
+    backend: Box<dyn Backend>,
+    open: Opener,
+    composed: Receiver<Batch>,
+    free: Sender<Batch>,
+    presence: Presence,
+}
+
+impl Runner {
     /// Works until the queue is closed.
-    pub(crate) fn work(mut self) {
-        let _leaving = Leaving(Arc::clone(&self.queue));
-        let mut input = Vec::new();
-        while let Some(items) = self.queue.take(self.batch) {
-            // Whatever panics, the batch's jobs are answered and the worker goes on.
-            let batch = catch_unwind(AssertUnwindSafe(|| self.run(&items, &mut input)));
-            if let Err(reason) = batch.unwrap_or_else(|_| Err("the backend panicked".to_owned())) {
-                self.fail(&items, &reason);
+    fn work(mut self) {
+        while let Ok(mut batch) = self.composed.recv() {
+            let items = std::mem::take(&mut batch.items);
+            if items.iter().any(|item| item.answers.wanted()) {
+                // Whatever panics, the batch's jobs are answered and the worker goes on.
+                let run = catch_unwind(AssertUnwindSafe(|| self.run(&items, &batch)));
+                if let Err(reason) = run.unwrap_or_else(|_| Err("the backend panicked".to_owned())) {
+                    self.failed(items, &reason);
+                    if !self.replaced() {
+                        return;
+                    }
+                }
+            }
+            if self.free.send(batch).is_err() {
+                return;
             }
         }
     }
 
-    /// Composes a batch, runs it and hands out its rows.
-    fn run(&mut self, items: &[Item], input: &mut Vec<f32>) -> Result<(), String> {
+    /// Runs a batch and hands out its rows. A row that is no number costs its own job only.
+    fn run(&mut self, items: &[Item], batch: &Batch) -> Result<(), String> {
+        let Shared { spec, queue, passes, .. } = &*self.shared;
         let started = Instant::now();
-        compose(&self.spec, items, input);
-        self.passes.fetch_add(items.len() as u64, Ordering::Relaxed);
-        let raw = self.backend.run(items.len(), input).map_err(|e| e.to_string())?;
-        self.hand_out(items, &self.checked(raw, items.len())?, started);
+        let raw = self.backend.run(batch.rows, &batch.input).map_err(|e| e.to_string())?;
+        let width = spec.output_len();
+        if raw.len() != batch.rows * width {
+            let (got, rows, expected) = (raw.len(), batch.rows, batch.rows * width);
+            return Err(format!("got {got} scores for {rows} pictures, {expected} are needed"));
+        }
+        passes.fetch_add(items.len() as u64, Ordering::Relaxed);
+        let share = started.elapsed() / items.len() as u32;
+        for (item, row) in items.iter().zip(raw.chunks_exact(width)) {
+            match row.iter().find(|v| !v.is_finite()) {
+                Some(value) => fail(queue, std::slice::from_ref(item), &format!("got a score of {value}")),
+                None => {
+                    let logits = spec.output.logits(row);
+                    item.answers.row(item.number, item.index, &logits, share, started);
+                }
+            }
+        }
         Ok(())
     }
 
-    fn checked(&self, raw: Vec<f32>, rows: usize) -> Result<Vec<f32>, String> {
-        let expected = rows * self.spec.output_len();
-        if raw.len() != expected {
-            return Err(format!("got {} scores for {rows} pictures, {expected} are needed", raw.len()));
+    /// Perturbations that have failed for the first time come again, each alone; the others' jobs are told.
+    fn failed(&self, mut items: Vec<Item>, reason: &str) {
+        items.iter_mut().for_each(|item| item.failures += 1);
+        let (again, over): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.failures < FAILURES);
+        let (model, rows) = (self.shared.queue.model(), again.len());
+        tracing::warn!(
+            model,
+            rows,
+            reason,
+            "a batch failed; its session is replaced and its pictures run again"
+        );
+        if !over.is_empty() {
+            fail(&self.shared.queue, &over, reason);
         }
-        match raw.iter().find(|v| !v.is_finite()) {
-            Some(value) => Err(format!("got a score of {value}")),
-            None => Ok(raw),
-        }
+        self.shared.queue.give_back(again);
     }
 
-    fn hand_out(&self, items: &[Item], raw: &[f32], started: Instant) {
-        let share = started.elapsed() / items.len() as u32;
-        let logits = self.spec.output.logits(raw);
-        for (item, row) in items.iter().zip(logits.chunks_exact(self.spec.classes())) {
-            item.answers.row(item.number, item.index, row, share, started);
+    /// Opens a new session in place of one that has failed; `false` once the queue is closed. Where none can be opened the
+    /// worker is down, and tries again after pauses.
+    fn replaced(&mut self) -> bool {
+        let (mut pause, mut held) = (FIRST_PAUSE, Vec::new());
+        loop {
+            let opened = catch_unwind(AssertUnwindSafe(|| (self.open)()));
+            let error = match opened {
+                Ok(Ok(backend)) => {
+                    self.backend = backend;
+                    if !self.presence.up {
+                        self.presence.up = true;
+                        self.shared.queue.worker_up(self.presence.number);
+                        tracing::info!(model = self.shared.queue.model(), "a worker is up again");
+                    }
+                    held.into_iter().for_each(|buffer| drop(self.free.send(buffer)));
+                    return true;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "opening a session panicked".to_owned(),
+            };
+            if self.presence.up {
+                self.presence.up = false;
+                self.shared.queue.worker_down(self.presence.number, &error);
+            }
+            tracing::error!(model = self.shared.queue.model(), error, "a worker is down");
+            // What was composed for this worker is for others now; its buffer stays here until there is a session again.
+            if let Ok(mut batch) = self.composed.try_recv() {
+                self.shared.queue.give_back(std::mem::take(&mut batch.items));
+                held.push(batch);
+            }
+            if self.shared.queue.is_closed_after(pause) {
+                return false;
+            }
+            pause = (2 * pause).min(LONGEST_PAUSE);
         }
-    }
-
-    fn fail(&self, items: &[Item], reason: &str) {
-        tracing::error!(model = self.queue.model(), rows = items.len(), reason, "a batch failed");
-        for item in items {
-            let (model, reason) = (self.queue.model().to_owned(), reason.to_owned());
-            item.answers.fail(ForwardError::Backend { model, reason });
-        }
-    }
-}
-
-/// Writes the perturbed pictures into the worker's buffer, one after another, in the model's layout.
-fn compose(spec: &ModelSpec, items: &[Item], input: &mut Vec<f32>) {
-    let picture = spec.picture_len();
-    input.resize(items.len() * picture, 0.0);
-    for (item, out) in items.iter().zip(input.chunks_exact_mut(picture)) {
-        item.perturbation().expand(&item.round.image, &item.round.fill, spec.input.layout, out);
     }
 }

@@ -13,7 +13,7 @@ use unmask_core::{
 };
 use unmask_explainer::methods::{Context, Method, Rise};
 use unmask_explainer::segment::grid;
-use unmask_pool::{Backend, Cancel, Job, Limits, Planted, Served};
+use unmask_pool::{BackendError, Cancel, Job, Limits, Opener, Planted, Served};
 
 const SIDE: usize = 16;
 
@@ -27,8 +27,8 @@ fn logits(x: &[f32]) -> Vec<f32> {
     vec![(sum * 0.3).sin(), sum.tanh() * 2.0]
 }
 
-fn honest() -> Box<dyn Backend> {
-    Planted::boxed(|x| Ok(logits(x)))
+fn honest() -> Opener {
+    Planted::opener(|x| Ok(logits(x)))
 }
 
 fn served(workers: usize, batch: usize) -> Served {
@@ -93,7 +93,7 @@ fn a_batch_mixes_jobs() {
     let (held, release) = (Arc::new(AtomicUsize::new(0)), mpsc::channel::<()>());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (go, (sender, receiver), log) = (Arc::clone(&held), release, Arc::clone(&seen));
-    let backend = Planted::boxed(move |x| {
+    let backend = Planted::opener(move |x| {
         if go.fetch_add(1, Ordering::SeqCst) == 0 {
             receiver.recv().unwrap();
         }
@@ -104,7 +104,7 @@ fn a_batch_mixes_jobs() {
     std::thread::scope(|scope| {
         for owner in [1.0, 2.0] {
             let job = served.job(Limits::default()).unwrap();
-            scope.spawn(move || job.scores(round(6, owner * 1000.0)).unwrap());
+            scope.spawn(move || job.scores(round(30, owner * 1000.0)).unwrap());
         }
         while served.waiting() < 2 {
             std::thread::yield_now();
@@ -160,7 +160,7 @@ fn passes_of_a_search_count_against_the_budget_and_in_the_progress() {
 #[test]
 fn a_deadline_ends_the_wait_and_frees_the_queue() {
     let (sender, receiver) = mpsc::channel::<()>();
-    let stuck = Planted::boxed(move |x| {
+    let stuck = Planted::opener(move |x| {
         receiver.recv().unwrap();
         Ok(logits(x))
     });
@@ -205,7 +205,7 @@ fn a_cancelled_job_ends_and_runs_at_most_the_batch_that_was_running() {
     let (sender, receiver) = mpsc::channel::<()>();
     let entered = Arc::new(AtomicUsize::new(0));
     let (count, receiver) = (Arc::clone(&entered), Mutex::new(receiver));
-    let slow = Planted::boxed(move |x| {
+    let slow = Planted::opener(move |x| {
         count.fetch_add(1, Ordering::SeqCst);
         receiver.lock().unwrap().recv().unwrap();
         Ok(logits(x))
@@ -240,26 +240,181 @@ fn a_request_that_has_gone_before_its_job_starts_costs_no_pass() {
     assert_eq!((served.waiting(), served.jobs()), (0, 0));
 }
 
-#[test]
-fn a_failing_backend_answers_its_jobs_and_serves_the_next() {
+/// A backend whose call number `i` does what `at(i)` says.
+fn scripted(mut at: impl FnMut(usize, &[f32]) -> Result<Vec<f32>, String> + Send + 'static) -> Opener {
     let mut calls = 0;
-    let backend = Planted::boxed(move |x| {
+    Planted::opener(move |x| {
         calls += 1;
-        match calls {
-            1 => Err("out of memory".to_owned()),
-            2 => panic!("a bug in the backend"),
-            3 => Ok(vec![f32::NAN, 0.0]),
+        at(calls, x)
+    })
+}
+
+#[test]
+fn a_batch_that_fails_once_is_run_again_and_nobody_sees_it() {
+    for fault in ["error", "panic", "short"] {
+        let backend = scripted(move |call, x| match (call, fault) {
+            (3, "error") => Err("out of memory".to_owned()),
+            (3, "panic") => panic!("a bug in the backend"),
+            (3, _) => Ok(Vec::new()),
             _ => Ok(logits(x)),
-        }
-    });
-    let served = Served::planted(spec(), vec![backend], 1, 8).unwrap();
-    for reason in ["out of memory", "the backend panicked", "got a score of NaN"] {
+        });
+        let served = Served::planted(spec(), vec![backend], 4, 8).unwrap();
         let job = served.job(Limits::default()).unwrap();
-        let model = "planted@1".to_owned();
-        let error = ForwardError::Backend { model, reason: reason.to_owned() };
-        assert_eq!(job.scores(round(1, 0.0)), Err(error));
+        let scores = job.scores(round(20, 1.0)).unwrap();
+        for (i, row) in scores.rows().enumerate() {
+            assert_eq!(row, logits(picture(1.0 + i as f32).data()), "{fault} {i}");
+        }
+        assert_eq!((job.meter().asked, job.meter().run), (20, 20), "{fault}");
+        assert!(served.is_ready());
     }
+}
+
+#[test]
+fn a_picture_that_breaks_the_backend_costs_its_own_job_alone() {
+    let poison = picture(666.0).data()[0];
+    let backend = Planted::opener(move |x| match x[0] == poison {
+        true => Err("this picture is too much".to_owned()),
+        false => Ok(logits(x)),
+    });
+    let served = Served::planted(spec(), vec![backend], 8, 8).unwrap();
+    std::thread::scope(|scope| {
+        let served = &served;
+        let good: Vec<_> = (0..3)
+            .map(|i| {
+                scope
+                    .spawn(move || served.job(Limits::default()).unwrap().scores(round(100, 10.0 * i as f32)))
+            })
+            .collect();
+        let bad = served.job(Limits::default()).unwrap().scores(round(10, 660.0));
+        let error =
+            ForwardError::Backend { model: "planted@1".into(), reason: "this picture is too much".into() };
+        assert_eq!(bad, Err(error));
+        good.into_iter().for_each(|thread| assert!(thread.join().unwrap().is_ok()));
+    });
     assert!(served.job(Limits::default()).unwrap().scores(round(1, 0.0)).is_ok());
+}
+
+#[test]
+fn a_score_that_is_no_number_costs_its_own_job_alone() {
+    let bad = picture(666.0).data()[0];
+    let backend = Planted::opener(move |x| Ok(if x[0] == bad { vec![f32::NAN, 0.0] } else { logits(x) }));
+    let served = Served::planted(spec(), vec![backend], 8, 8).unwrap();
+    let error = ForwardError::Backend { model: "planted@1".into(), reason: "got a score of NaN".into() };
+    std::thread::scope(|scope| {
+        let served = &served;
+        let good = scope.spawn(|| served.job(Limits::default()).unwrap().scores(round(100, 0.0)));
+        assert_eq!(served.job(Limits::default()).unwrap().scores(round(10, 660.0)), Err(error));
+        assert!(good.join().unwrap().is_ok());
+    });
+}
+
+/// A session that fails at its first picture, and cannot be opened again until it is told so.
+fn fragile(may_open: &Arc<AtomicUsize>) -> Opener {
+    let may_open = Arc::clone(may_open);
+    let mut opened = 0;
+    Box::new(move || {
+        opened += 1;
+        if opened > 1 && may_open.load(Ordering::SeqCst) == 0 {
+            return Err(BackendError::Run("the device is lost".into()));
+        }
+        let first = opened == 1;
+        Ok(Planted::boxed(move |x| if first { Err("it fell off the bus".into()) } else { Ok(logits(x)) }))
+    })
+}
+
+#[test]
+fn a_model_whose_last_worker_is_down_says_so_until_it_is_up_again() {
+    let may_open = Arc::new(AtomicUsize::new(0));
+    let served = Served::planted(spec(), vec![fragile(&may_open)], 4, 8).unwrap();
+    assert!(served.is_ready() && served.workers() == (1, 1));
+    let lost = ForwardError::Backend { model: "planted@1".into(), reason: "the device is lost".into() };
+    assert_eq!(served.job(Limits::default()).unwrap().scores(round(20, 0.0)), Err(lost.clone()));
+    assert!(!served.is_ready() && served.workers() == (0, 1));
+    assert_eq!(served.job(Limits::default()).err(), Some(lost));
+    may_open.store(1, Ordering::SeqCst);
+    while !served.is_ready() {
+        std::thread::yield_now();
+    }
+    assert!(served.job(Limits::default()).unwrap().scores(round(20, 0.0)).is_ok());
+}
+
+#[test]
+fn a_worker_that_is_down_leaves_its_work_to_the_others() {
+    let may_open = Arc::new(AtomicUsize::new(0));
+    let served = Served::planted(spec(), vec![fragile(&may_open), honest()], 4, 8).unwrap();
+    for i in 0..20 {
+        let scores = served.job(Limits::default()).unwrap().scores(round(30, i as f32)).unwrap();
+        assert_eq!(scores.row(29), logits(picture(i as f32 + 29.0).data()));
+    }
+    assert!(served.is_ready());
+}
+
+#[test]
+fn what_is_asked_twice_in_a_round_is_run_once() {
+    let served = served(2, 4);
+    let job = served.job(Limits::default()).unwrap();
+    let items: Vec<_> = round(6, 1.0).items;
+    let twice: Vec<_> = items.iter().flat_map(|item| [item.clone(), item.clone()]).collect();
+    let scores = job.scores(Round { items: twice, ..round(1, 1.0) }).unwrap();
+    for (i, row) in scores.rows().enumerate() {
+        assert_eq!(row, logits(picture(1.0 + (i / 2) as f32).data()));
+    }
+    assert_eq!((job.meter().asked, job.meter().run, job.meter().duplicate), (12, 6, 6));
+}
+
+#[test]
+fn a_whole_picture_is_scored_once_however_it_is_asked_for() {
+    let served = served(1, 4);
+    let job = served.job(Limits::default()).unwrap();
+    let (image, fill) = (picture(5.0), picture(0.0));
+    let segments = Arc::new(grid(SIDE, SIDE, 2, 2));
+    let shown =
+        |shows: bool| Perturbation::Segments { labels: Arc::clone(&segments), shown: [shows; 4].into() };
+    let ask = |items: Vec<Perturbation>| {
+        job.scores(Round { image: Arc::clone(&image), fill: Arc::clone(&fill), items }).unwrap()
+    };
+    let first = ask(vec![Perturbation::Dense(Arc::clone(&image)), shown(false)]);
+    assert_eq!(job.meter().run, 2);
+    let again = ask(vec![shown(false), shown(true), Perturbation::Dense(Arc::clone(&fill))]);
+    assert_eq!((again.row(0), again.row(1), again.row(2)), (first.row(1), first.row(0), first.row(1)));
+    assert_eq!((job.meter().run, job.meter().duplicate), (2, 3));
+    // The request's own picture stays known, whatever is scored in between.
+    for i in 0..20 {
+        ask(vec![Perturbation::Dense(picture(100.0 + i as f32))]);
+    }
+    assert_eq!(ask(vec![shown(true)]).row(0), first.row(0));
+    assert_eq!(job.meter().run, 22);
+}
+
+#[test]
+fn after_a_cancel_at_most_the_running_and_the_composed_batch_of_each_worker_are_run() {
+    let (workers, batch) = (2, 4);
+    let seen = Arc::new(AtomicUsize::new(0));
+    let openers = (0..workers).map(|_| {
+        let seen = Arc::clone(&seen);
+        Planted::opener(move |x| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            Ok(logits(x))
+        })
+    });
+    let served = Served::planted(spec(), openers.collect(), batch, 8).unwrap();
+    let cancel = Cancel::default();
+    let job = served.job(Limits { cancel: cancel.clone(), ..Limits::default() }).unwrap();
+    let before = std::thread::scope(|scope| {
+        let running = scope
+            .spawn(|| job.run(&mut (0..100).map(|_| round(100, 0.0)), &mut |_, _| ControlFlow::Continue(())));
+        while seen.load(Ordering::SeqCst) < 150 {
+            std::thread::yield_now();
+        }
+        let before = seen.load(Ordering::SeqCst);
+        cancel.cancel();
+        assert_eq!(running.join().unwrap(), Err(ForwardError::Cancelled));
+        before
+    });
+    drop((job, served));
+    let after = seen.load(Ordering::SeqCst);
+    assert!(after - before <= 2 * workers * batch, "{before} {after}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use config::{Environment, File, FileFormat};
 use serde::Deserialize;
 use thiserror::Error;
 use unmask_explainer::image;
-use unmask_pool::{Device, Fallback, Settings};
+use unmask_pool::{Calibrating, Device, Fallback, Settings};
 
 use crate::fills::Policy;
 
@@ -68,16 +68,48 @@ pub struct OnnxRuntime {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pool {
-    /// Workers per device; default: one per processor core, or one per GPU.
+    /// Workers per device; where it is not given it is calibrated, or one per processor core, or one per GPU.
     pub workers: Option<usize>,
-    /// Threads of each session.
-    pub threads: usize,
-    /// Most pictures in one batch.
-    pub batch: usize,
+    /// Threads of each session; where it is not given it is calibrated, or one.
+    pub threads: Option<usize>,
+    /// Most pictures in one batch; where it is not given it is calibrated, or 8.
+    pub batch: Option<usize>,
+    /// Where what is not given comes from: "off", "cached", "load" or "anew". Default: "load" for a server, else "cached".
+    pub calibration: Option<CalibrationWord>,
+    /// Where calibrations are kept. Default: unmask in $XDG_CACHE_HOME or $HOME/.cache, else nowhere.
+    pub cache: Option<PathBuf>,
+    /// Shares of the classes of requests.
+    pub weights: Weights,
     /// cpu, cuda:N, tensorrt:N.
     pub devices: Vec<String>,
     /// What happens when a device is not there: "refuse" or "cpu".
     pub fallback: FallbackWord,
+}
+
+/// Shares of passes that requests of a class get beside others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Weights {
+    /// Somebody waits.
+    pub interactive: u32,
+    /// Neither.
+    pub normal: u32,
+    /// It may take its time.
+    pub bulk: u32,
+}
+
+/// Where workers, threads and batch come from where they are not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CalibrationWord {
+    /// The defaults.
+    Off,
+    /// What was measured before, else the defaults.
+    Cached,
+    /// What was measured before, else measured when a model is loaded.
+    Load,
+    /// Measured whenever a model is loaded.
+    Anew,
 }
 
 /// What happens when a device is not there.
@@ -153,7 +185,15 @@ impl Default for OnnxRuntime {
 impl Default for Pool {
     fn default() -> Self {
         let devices = vec![Device::Cpu.to_string()];
-        Self { workers: None, threads: 1, batch: 8, devices, fallback: FallbackWord::default() }
+        let (workers, threads, batch, calibration, cache) = Default::default();
+        let (fallback, weights) = Default::default();
+        Self { workers, threads, batch, calibration, cache, weights, devices, fallback }
+    }
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { interactive: 16, normal: 4, bulk: 1 }
     }
 }
 
@@ -243,8 +283,12 @@ impl Config {
         within("server.max_message_bytes", self.server.max_message_bytes as u64, 1 << 10, 1 << 30);
         within("server.max_jobs", self.server.max_jobs as u64, 1, 400);
         within("pool.workers", self.pool.workers.unwrap_or(1) as u64, 1, 256);
-        within("pool.threads", self.pool.threads as u64, 1, 256);
-        within("pool.batch", self.pool.batch as u64, 1, 1024);
+        within("pool.threads", self.pool.threads.unwrap_or(1) as u64, 1, 256);
+        within("pool.batch", self.pool.batch.unwrap_or(1) as u64, 1, 1024);
+        let Weights { interactive, normal, bulk } = self.pool.weights;
+        for (class, weight) in [("interactive", interactive), ("normal", normal), ("bulk", bulk)] {
+            within(&format!("pool.weights.{class}"), weight.into(), 1, 1000);
+        }
         within("pool.devices (how many)", self.pool.devices.len() as u64, 1, 64);
         within("image.max_pixels", self.image.max_pixels, 1 << 8, 1 << 30);
         within("image.min_side", u64::from(self.image.min_side), 1, 1024);
@@ -261,16 +305,21 @@ impl Config {
     /// What the pool needs to know.
     pub(crate) fn pool_settings(&self) -> Settings {
         let devices: Vec<Device> = self.pool.devices.iter().filter_map(|d| d.parse().ok()).collect();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let on_cpu = devices.iter().all(|d| *d == Device::Cpu);
-        let workers = self.pool.workers.unwrap_or(if on_cpu { cores } else { 1 });
         let fallback = match self.pool.fallback {
             FallbackWord::Refuse => Fallback::Refuse,
             FallbackWord::Cpu => Fallback::Cpu,
         };
         // A request may wait for a search, which has a place of its own.
-        let (threads, batch, jobs) = (self.pool.threads, self.pool.batch, 2 * self.server.max_jobs);
-        Settings { workers, threads, batch, jobs, devices, fallback }
+        let jobs = 2 * self.server.max_jobs;
+        let Pool { workers, threads, batch, .. } = self.pool;
+        let calibration = match self.pool.calibration {
+            Some(CalibrationWord::Off) => Calibrating::Off,
+            Some(CalibrationWord::Cached) | None => Calibrating::Cached,
+            Some(CalibrationWord::Load) => Calibrating::Load,
+            Some(CalibrationWord::Anew) => Calibrating::Anew,
+        };
+        let cache = self.pool.cache.clone().or_else(usual_cache);
+        Settings { workers, threads, batch, jobs, devices, fallback, calibration, cache }
     }
 
     pub(crate) fn fills_policy(&self) -> Policy {
@@ -280,6 +329,13 @@ impl Config {
     pub(crate) fn image_limits(&self) -> image::Limits {
         image::Limits { max_pixels: self.image.max_pixels, min_side: self.image.min_side }
     }
+}
+
+/// Where programs of this user keep what they can make again.
+fn usual_cache() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+    Some(base.join("unmask"))
 }
 
 #[cfg(test)]
@@ -304,7 +360,7 @@ mod tests {
     fn flags_stand_over_the_environment() {
         let environment = [("UNMASK_POOL__BATCH", "3"), ("UNMASK_POOL__DEVICES", "cpu,cuda:1")];
         let config = read(&environment, &[("pool.batch", "5")]).unwrap();
-        assert_eq!(config.pool.batch, 5);
+        assert_eq!(config.pool.batch, Some(5));
         assert_eq!(config.pool.devices, ["cpu", "cuda:1"]);
         assert_eq!(config.pool_settings().devices, [Device::Cpu, Device::Cuda(1)]);
     }
@@ -315,7 +371,7 @@ mod tests {
         std::fs::write(file.path(), "[pool]\nbatch = 2\nthreads = 4\n[log]\nformat = \"json\"\n").unwrap();
         let over = [("pool.threads".to_owned(), "2".to_owned())];
         let config = Config::read_from(Some(file.path()), config::Map::new(), &over).unwrap();
-        assert_eq!((config.pool.batch, config.pool.threads), (2, 2));
+        assert_eq!((config.pool.batch, config.pool.threads), (Some(2), Some(2)));
         assert!(matches!(config.log.format, LogFormat::Json));
     }
 
@@ -336,6 +392,7 @@ mod tests {
         let wrong = [
             ("pool.batch", "0"),
             ("pool.devices", "gpu"),
+            ("pool.weights.bulk", "0"),
             ("server.max_jobs", "9999"),
             ("fills.max_bytes", "99999999999999"),
             ("fills.ttl_seconds", "0"),
@@ -343,7 +400,7 @@ mod tests {
         assert_eq!(
             read(&[], &wrong).unwrap_err().to_string(),
             "configuration: server.max_jobs is 9999, allowed is 1 to 400; pool.batch is 0, allowed is 1 to 1024; \
-             fills.max_bytes is 99999999999999, allowed is 0 to 68719476736; fills.ttl_seconds is 0, allowed is 1 to \
+             pool.weights.bulk is 0, allowed is 1 to 1000; fills.max_bytes is 99999999999999, allowed is 0 to 68719476736; fills.ttl_seconds is 0, allowed is 1 to \
              86400; pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0"
         );
     }

@@ -16,7 +16,7 @@ mod run;
 mod serve;
 mod telemetry;
 
-pub use config::{Config, ConfigError, Log, LogFormat};
+pub use config::{CalibrationWord, Config, ConfigError, Log, LogFormat};
 pub use error::{StartError, status_of};
 pub use rpc::{Answers, Service};
 pub use run::Progress;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use unmask_core::Violation;
-use unmask_pool::{Runtime, Served, Settings};
+use unmask_pool::{Layout, Runtime, Served, Settings};
 use unmask_protocol::v1;
 use unmask_registry::{Entry, latest_first};
 
@@ -31,12 +31,11 @@ impl Models {
             let id = format!("{}@{}", entry.name, entry.version);
             let (name, version, state) = open(entry, &runtime, &settings);
             match &state {
-                Ok(served) => tracing::info!(
-                    model = id,
-                    sha256 = served.spec().digest,
-                    batch = served.batch(),
-                    "serving"
-                ),
+                Ok(served) => {
+                    let Layout { workers, threads, batch } = served.layout();
+                    let sha256 = &served.spec().digest;
+                    tracing::info!(model = id, sha256, workers, threads, batch, "serving");
+                }
                 Err(reason) => tracing::error!(model = id, reason, "refused"),
             }
             versions.entry(name).or_default().push((version, state));

@@ -2,10 +2,14 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::server::NamedService as _;
 use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 use tower::util::MapResponseLayer;
 use unmask_protocol::v1::evaluation_service_server::EvaluationServiceServer;
 use unmask_protocol::v1::explanation_service_server::ExplanationServiceServer;
@@ -39,15 +43,14 @@ pub async fn serve(
     let address = listener.local_addr().map_err(refused)?;
 
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<ExplanationServiceServer<Service>>().await;
-    health.set_serving::<EvaluationServiceServer<Service>>().await;
-    health.set_serving::<ModelServiceServer<Service>>().await;
+    tell(&health, true).await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(unmask_protocol::DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let most = config.server.max_message_bytes;
+    let readiness = service.clone();
     let server = Server::builder()
         // Innermost limit first in the code, outermost in the way of a response: codes are renamed on the way out.
         .layer(MapResponseLayer::new(oversize::rename))
@@ -59,16 +62,51 @@ pub async fn serve(
         .add_service(ModelServiceServer::new(service).max_decoding_message_size(most));
 
     let stop = async move {
-        shutdown.await;
+        let watched = watch(&health, &readiness);
+        tokio::select! {
+            () = shutdown => {}
+            () = watched => {}
+        }
         tracing::info!("shutting down");
-        health.set_not_serving::<ExplanationServiceServer<Service>>().await;
-        health.set_not_serving::<EvaluationServiceServer<Service>>().await;
-        health.set_not_serving::<ModelServiceServer<Service>>().await;
-        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        tell(&health, false).await;
     };
     let done = async move {
         server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop).await?;
         Ok(())
     };
     Ok(Running { address, done })
+}
+
+/// How often it is looked whether models have workers.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Tells of every change of readiness, for ever.
+async fn watch(health: &HealthReporter, service: &Service) {
+    let mut ready = true;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if service.is_ready() != ready {
+            ready = !ready;
+            if ready {
+                tracing::info!("ready again");
+            } else {
+                tracing::error!("not ready: a model has no worker");
+            }
+            tell(health, ready).await;
+        }
+    }
+}
+
+/// Tells whether requests can be answered.
+async fn tell(health: &HealthReporter, ready: bool) {
+    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let names = [
+        "",
+        ExplanationServiceServer::<Service>::NAME,
+        EvaluationServiceServer::<Service>::NAME,
+        ModelServiceServer::<Service>::NAME,
+    ];
+    for name in names {
+        health.set_service_status(name, status).await;
+    }
 }

@@ -149,6 +149,7 @@ fn requests(
         plan: Some(plan),
         resamples: args.resamples,
         confidence: args.confidence,
+        priority: crate::args::priority(args.priority),
     };
     let items: Vec<_> = list.iter().map(|item| (item.clone(), rows.get(&item.id).cloned())).collect();
     let items = items.into_iter().map(|(item, known)| {

@@ -36,6 +36,7 @@ pub(super) async fn run(args: &Evaluate, plan: v1::EvaluationPlan) -> anyhow::Re
         plan: Some(plan),
         mask: args.mask.as_deref().map(read).transpose()?.map(|image| v1::Mask { image }),
         label: args.label.clone().unwrap_or_default(),
+        priority: crate::args::priority(args.priority),
         ..Default::default()
     };
     let client = Client::open(&args.place, None).await?;

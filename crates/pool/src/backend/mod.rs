@@ -22,6 +22,9 @@ pub trait Backend: Send {
     fn run(&mut self, batch: usize, input: &[f32]) -> Result<Vec<f32>, BackendError>;
 }
 
+/// Opens a worker's session, at first and after a failure.
+pub type Opener = Box<dyn FnMut() -> Result<Box<dyn Backend>, BackendError> + Send>;
+
 /// What went wrong in or around a backend.
 #[derive(Debug, Error)]
 pub enum BackendError {

@@ -46,6 +46,11 @@ impl Runtime {
         Ok(Self { environment })
     }
 
+    /// What the library says of its own build.
+    pub(crate) fn version(&self) -> &'static str {
+        ort::info()
+    }
+
     /// Opens a session and checks the graph's names, shapes and types against the spec.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use unmask_explainer::metrics::Better;
 use unmask_protocol::v1::{self, dataset_item, dataset_row};
 
 use super::evaluation::{Plan, alone, fits};
-use super::{request_id, shown, word};
+use super::{Class, priority, request_id, shown, word};
 use crate::error::RequestError;
 use crate::models::Models;
 
@@ -40,6 +40,7 @@ pub(crate) struct DatasetJob {
     pub(crate) served: std::sync::Arc<unmask_pool::Served>,
     pub(crate) resamples: u32,
     pub(crate) confidence: f64,
+    pub(crate) class: Class,
 }
 
 /// An item that can be worked on.
@@ -97,13 +98,14 @@ pub(crate) fn dataset(
     let clean = Preset::Clean;
     let resamples = bare(&mut wrong, |w| RESAMPLES.integer(message.resamples.map(u64::from), clean, "", w));
     let confidence = bare(&mut wrong, |w| CONFIDENCE.real(message.confidence, clean, "", w));
+    let class = priority(message.priority, Class::Bulk, "priority", &mut wrong);
     let given = message.plan.unwrap_or_default();
     // A plan of too many is refused below and not copied.
     let message = if fits(&given) { given.clone() } else { v1::EvaluationPlan::default() };
     let alone = alone(given, models, limits, wrong);
     // The fields lie below the stream's first message.
     let (served, plan) = alone.map_err(|error| error.below("plan"))?;
-    Ok(DatasetJob { request_id, message, plan, served, resamples: resamples as u32, confidence })
+    Ok(DatasetJob { request_id, message, plan, served, resamples: resamples as u32, confidence, class })
 }
 
 /// Reads a parameter that lies at the top.

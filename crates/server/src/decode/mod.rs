@@ -66,6 +66,29 @@ impl ExplainJob {
     }
 }
 
+/// How urgent a request is beside others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Interactive,
+    Normal,
+    Bulk,
+}
+
+/// The class of a request; `usual` where none is named, or none that there is.
+pub(crate) fn priority(given: i32, usual: Class, path: &str, wrong: &mut Vec<Violation>) -> Class {
+    match v1::Priority::try_from(given) {
+        Ok(v1::Priority::Unspecified) => usual,
+        Ok(v1::Priority::Interactive) => Class::Interactive,
+        Ok(v1::Priority::Normal) => Class::Normal,
+        Ok(v1::Priority::Bulk) => Class::Bulk,
+        Err(_) => {
+            let allowed = "PRIORITY_INTERACTIVE (1), PRIORITY_NORMAL (2) and PRIORITY_BULK (3)";
+            wrong.push(Violation::new(path, format!("got {given}, allowed are {allowed}")));
+            usual
+        }
+    }
+}
+
 /// The caller's name for a request, or a new one.
 pub(crate) fn request_id(given: &str) -> Result<String, Violation> {
     if given.is_empty() {

@@ -1,6 +1,7 @@
 //! A model version and its state.
 
 use unmask_core::PictureKind;
+use unmask_pool::{Batching, Layout, Served};
 use unmask_protocol::v1;
 
 use crate::models::State;
@@ -42,5 +43,33 @@ pub(crate) fn model(name: &str, version: &str, state: &State, is_default: bool) 
         expected_picture: expected.into(),
         face_factor,
         is_default,
+        serving: Some(serving(served)),
+    }
+}
+
+fn serving(served: &Served) -> v1::Serving {
+    let layout = |layout: Layout| v1::Layout {
+        workers: layout.workers as u32,
+        threads: layout.threads as u32,
+        batch: layout.batch as u32,
+    };
+    let batching = match served.batching() {
+        Batching::Any(_) => v1::Batching::Any,
+        Batching::Fixed(_) => v1::Batching::Fixed,
+        Batching::Single => v1::Batching::Single,
+    };
+    let points = served.calibration().map(|calibration| calibration.points.as_slice()).unwrap_or_default();
+    v1::Serving {
+        layout: Some(layout(served.layout())),
+        batching: batching.into(),
+        deterministic: served.is_deterministic(),
+        workers_up: served.workers().0 as u32,
+        speeds: points
+            .iter()
+            .map(|point| v1::LayoutSpeed {
+                layout: Some(layout(point.layout)),
+                passes_per_second: point.passes_per_second,
+            })
+            .collect(),
     }
 }

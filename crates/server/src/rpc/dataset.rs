@@ -212,7 +212,8 @@ async fn evaluate(
     picture: v1::DatasetPicture,
 ) -> Result<v1::EvaluateResponse, RequestError> {
     // The stream's deadline is the client's; a row that it cut short would pass for a whole one.
-    let caller = Caller { cancel: Cancel::default(), ..Caller::default() };
+    let weight = state.weight(job.class);
+    let caller = Caller { cancel: Cancel::default(), weight, ..Caller::default() };
     let _guard = Guard(caller.cancel.clone());
     let request = v1::EvaluateRequest {
         request_id: String::new(),
@@ -222,6 +223,7 @@ async fn evaluate(
         mask: picture.mask,
         label: picture.label,
         dry_run: false,
+        priority: 0,
     };
     let place = state.admission.picture().await?;
     super::blocking(move || {

@@ -19,8 +19,8 @@ impl EvaluationService for Service {
         request: Request<EvaluateRequest>,
     ) -> Result<Response<EvaluateResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
-        let id = message.request_id.clone();
-        self.work("evaluate", &id, &metadata, |state, id, wrong, caller| {
+        let (id, priority) = (message.request_id.clone(), message.priority);
+        self.work("evaluate", &id, priority, &metadata, |state, id, wrong, caller| {
             let job = decode::evaluate(message, &state.models, &state.limits, wrong)?;
             let answer = run::evaluate(&job, &state.limits, &state.fills, caller)?;
             Ok(encode::evaluated(id, &job, answer))

@@ -13,8 +13,8 @@ use crate::{decode, encode, run};
 impl ExplanationService for Service {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
-        let id = message.request_id.clone();
-        self.work("predict", &id, &metadata, |state, id, wrong, caller| {
+        let (id, priority) = (message.request_id.clone(), message.priority);
+        self.work("predict", &id, priority, &metadata, |state, id, wrong, caller| {
             let subject = decode::predict(message, &state.models, &state.limits, wrong)?;
             Ok(encode::predicted(id, run::predict(&subject, &state.limits, caller)?))
         })
@@ -23,8 +23,8 @@ impl ExplanationService for Service {
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
-        let id = message.request_id.clone();
-        self.work("explain", &id, &metadata, |state, id, wrong, caller| {
+        let (id, priority) = (message.request_id.clone(), message.priority);
+        self.work("explain", &id, priority, &metadata, |state, id, wrong, caller| {
             let job = decode::explain(message, &state.models, &state.limits, wrong)?;
             let answer = run::explain(&job, &state.limits, &state.fills, caller)?;
             Ok(encode::explained(id, &job, answer))

@@ -18,8 +18,8 @@ use unmask_pool::Cancel;
 
 pub use self::dataset::Answers;
 use crate::admission::Admission;
-use crate::config::Config;
-use crate::decode;
+use crate::config::{Config, Weights};
+use crate::decode::{self, Class};
 use crate::error::{RequestError, StartError};
 use crate::fills::Fills;
 use crate::models::Models;
@@ -37,6 +37,18 @@ pub(crate) struct State {
     limits: image::Limits,
     fills: Fills,
     progress: Option<Progress>,
+    weights: Weights,
+}
+
+impl State {
+    /// The share of a request of this class.
+    fn weight(&self, class: Class) -> u32 {
+        match class {
+            Class::Interactive => self.weights.interactive,
+            Class::Normal => self.weights.normal,
+            Class::Bulk => self.weights.bulk,
+        }
+    }
 }
 
 /// Cancels a request's jobs when its future is dropped, which is how tonic tells that the client has gone.
@@ -65,8 +77,13 @@ impl Service {
         let models = Models::load(config)?;
         let admission = Admission::new(config.server.max_jobs);
         let (limits, fills) = (config.image_limits(), Fills::new(config.fills_policy()));
-        let state = State { models, admission, limits, fills, progress };
+        let state = State { models, admission, limits, fills, progress, weights: config.pool.weights };
         Ok(Self { state: Arc::new(state) })
+    }
+
+    /// Whether every model that serves has a worker that can work.
+    pub fn is_ready(&self) -> bool {
+        self.state.models.all().filter_map(|(_, _, state, _)| state.as_ref().ok()).all(|s| s.is_ready())
     }
 
     /// Pictures that have been through any model since the service opened.
@@ -90,20 +107,23 @@ impl Service {
         &self,
         call: &'static str,
         given_id: &str,
+        priority: i32,
         metadata: &MetadataMap,
         work: impl FnOnce(&State, String, Vec<Violation>, &Caller) -> Result<T, RequestError> + Send + 'static,
     ) -> Result<Response<T>, Status> {
         // A wrong id is reported together with everything else that is wrong.
-        let (id, wrong) = match decode::request_id(given_id) {
+        let (id, mut wrong) = match decode::request_id(given_id) {
             Ok(id) => (id, Vec::new()),
             Err(violation) => (String::new(), vec![violation]),
         };
+        let class = decode::priority(priority, Class::Normal, "priority", &mut wrong);
         let span = tracing::info_span!("request", call, request_id = id);
         let place = self.state.admission.enter().map_err(|e| refuse(&span, &e, &id))?;
         let caller = Caller {
             cancel: Cancel::default(),
             deadline: deadline(metadata),
             progress: self.state.progress.clone(),
+            weight: self.state.weight(class),
         };
         let _guard = Guard(caller.cancel.clone());
         let (state, own) = (Arc::clone(&self.state), id.clone());

@@ -37,7 +37,7 @@ pub(crate) enum Why {
     Deadline,
     /// The budget was spent.
     Budget,
-    /// The same had been asked about in this request.
+    /// The same had been asked in this request.
     Duplicate,
     /// They were run for an earlier request.
     Cached,
@@ -57,9 +57,13 @@ impl Why {
 }
 
 /// The passes of a method: those announced for it and for its references, and those run.
-pub(super) fn method(announced: u64, meter: &Meter, ended: Ended) -> Option<Saving> {
-    let passes = announced.saturating_sub(meter.run);
-    (passes > 0).then(|| Saving { why: Why::of(ended), passes })
+pub(super) fn method(announced: u64, meter: &Meter, ended: Ended) -> Vec<Saving> {
+    let unused = announced.saturating_sub(meter.run + meter.duplicate);
+    let savings = [
+        Saving { why: Why::Duplicate, passes: meter.duplicate },
+        Saving { why: Why::of(ended), passes: unused },
+    ];
+    savings.into_iter().filter(|saving| saving.passes > 0).collect()
 }
 
 /// The passes of a search, of which `announced` were announced.
@@ -82,10 +86,23 @@ pub(super) fn together(own: Meter, found: &Found) -> Meter {
     Meter {
         asked: own.asked + search.asked,
         run: own.run + search.run,
+        duplicate: own.duplicate + search.duplicate,
         queue: own.queue,
         forward: own.forward + search.forward,
         fold: own.fold + search.fold,
     }
+}
+
+/// Savings of one reason in one line, in the order in which reasons come first.
+pub(super) fn by_reason(savings: impl IntoIterator<Item = Saving>) -> Vec<Saving> {
+    let mut sums: Vec<Saving> = Vec::new();
+    for saving in savings {
+        match sums.iter_mut().find(|sum| sum.why == saving.why) {
+            Some(sum) => sum.passes += saving.passes,
+            None => sums.push(saving),
+        }
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -109,7 +126,7 @@ mod tests {
             (300, Ended::Stopped, Some(Why::Converged)),
         ] {
             let saved = method(402, &meter(own), ended);
-            assert_eq!(saved.map(|s| s.why), why);
+            assert_eq!(saved.first().map(|s| s.why), why);
             for (flipped, passes) in [(true, 141), (false, 2000), (false, 1990)] {
                 let (before, after) = (Vec::new(), Vec::new());
                 let sample = Sample { tensor: Arc::clone(&tensor), flipped, steps: 7, passes, before, after };
@@ -125,6 +142,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_asked_twice_is_a_saving_of_its_own() {
+        let own = Meter { duplicate: 30, ..meter(300) };
+        let savings = method(402, &own, Ended::Budget);
+        assert_eq!(
+            savings,
+            [(Why::Duplicate, 30), (Why::Budget, 72)].map(|(why, passes)| Saving { why, passes })
+        );
     }
 
     #[test]

@@ -93,11 +93,11 @@ pub(crate) fn explain(
     let pictures = draw(job.outputs, &scene, &seen, fill, &spec);
     let own = forward.meter();
     let unused = bill::method(announced - job.fill.announced(), &own, ended);
-    let (meter, mut savings) = match searched {
+    let (meter, savings) = match searched {
         None => (own, Vec::new()),
         Some(search) => search.bill(own, job.fill.announced()),
     };
-    savings.extend(unused);
+    let savings = bill::by_reason(savings.into_iter().chain(unused));
     let (render, total) = (rendering.elapsed(), started.elapsed());
     let bill = Bill { announced, meter, savings, decode, render, total };
     let mut warnings = warnings::picture(&spec, subject);

@@ -128,10 +128,10 @@ pub(super) fn find(
     let _span = tracing::info_span!("search").entered();
     let key = Key::new(image, served.spec(), search, seed);
     let (served, search, image) = (Arc::clone(served), search.clone(), Arc::clone(image));
-    let progress = caller.told_after(before, announced);
+    let (progress, weight) = (caller.told_after(before, announced), caller.weight);
     let run = move |cancel| {
         // No deadline and no budget of the one who asks first: others may wait for the same.
-        let forward = served.job(JobLimits { cancel, progress, ..JobLimits::default() })?;
+        let forward = served.job(JobLimits { cancel, progress, weight, ..JobLimits::default() })?;
         let sample = search.whole(&image, seed, &forward)?;
         Ok(Found { sample, meter: forward.meter() })
     };

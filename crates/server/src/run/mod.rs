@@ -36,6 +36,7 @@ pub(crate) struct Caller {
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Option<Instant>,
     pub(crate) progress: Option<Progress>,
+    pub(crate) weight: u32,
 }
 
 impl Caller {
@@ -57,7 +58,7 @@ impl Caller {
 
     fn limits(&self, announced: u64, passes: Option<u64>) -> Limits {
         let progress = self.told_after(0, announced);
-        Limits { passes, deadline: self.deadline, cancel: self.cancel.clone(), progress }
+        Limits { passes, deadline: self.deadline, weight: self.weight, cancel: self.cancel.clone(), progress }
     }
 
     /// What tells the caller of folded passes, of which some were folded before.

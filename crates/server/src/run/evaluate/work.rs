@@ -8,6 +8,7 @@ use unmask_explainer::methods::{Context, Explanation, Method};
 use unmask_explainer::metrics::{Again, Case, Measured, Shared, Total};
 use unmask_pool::{Job, Meter};
 
+use super::super::bill::by_reason;
 use super::super::fill::{Searched, Source, find};
 use super::super::{Adversarial, Caller, Saving, Seen, Why, warnings, whole};
 use super::prepare::{Prepared, announced, size};
@@ -130,7 +131,9 @@ impl<'a> Work<'a> {
                 savings.push(Saving { why, passes });
             }
         }
-        (meter, together(savings))
+        savings.push(Saving { why: Why::Duplicate, passes: self.forward.meter().duplicate });
+        savings.retain(|saving| saving.passes > 0);
+        (meter, by_reason(savings))
     }
 
     /// Whether a deadline has left figures out.
@@ -373,16 +376,4 @@ fn sum(method: &Method, map: &Map, segments: &LabelMap) -> f64 {
     let mut values = vec![0.0; segments.count()];
     segments.labels().iter().zip(&map.data).for_each(|(label, v)| values[*label as usize] = f64::from(*v));
     values.iter().sum()
-}
-
-/// Savings of one reason in one line, in the order in which reasons come first.
-fn together(savings: Vec<Saving>) -> Vec<Saving> {
-    let mut sums: Vec<Saving> = Vec::new();
-    for saving in savings {
-        match sums.iter_mut().find(|sum| sum.why == saving.why) {
-            Some(sum) => sum.passes += saving.passes,
-            None => sums.push(saving),
-        }
-    }
-    sums
 }

@@ -1,0 +1,284 @@
+//! How many workers, of how many threads, with how large batches: measured on the machine at hand.
+//!
+//! Every way to divide the processor's cores into sessions is timed over batch sizes, all sessions at once, and the fastest is
+//! taken; of ways that are about as fast, the one with the smallest batches, because a small batch lets others in sooner. Only
+//! ways in which every picture keeps its bits take part, so that a choice never changes a score. What was found is kept in a
+//! file for this model, runtime, processor and configuration.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use unmask_core::ModelSpec;
+use unmask_registry::{Golden, sha256};
+
+use crate::backend::{Backend, BackendError, Device};
+use crate::probe::{Batching, LoadError, Shown, probe, same};
+
+/// Sessions, threads and batch of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Workers per device, each with a session.
+    pub workers: usize,
+    /// Threads of each session.
+    pub threads: usize,
+    /// Most pictures in one batch.
+    pub batch: usize,
+}
+
+/// A layout and how fast it is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The layout.
+    pub layout: Layout,
+    /// Forward passes a second, over all workers.
+    pub passes_per_second: f64,
+}
+
+/// What was measured, and what was chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The chosen layout.
+    pub chosen: Layout,
+    /// Every layout that was timed.
+    pub points: Vec<Point>,
+}
+
+/// What a calibration holds for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Key {
+    pub(crate) model: String,
+    pub(crate) runtime: String,
+    pub(crate) processor: String,
+    pub(crate) devices: Vec<String>,
+    /// Workers, threads and batch where they are configured.
+    pub(crate) pinned: [Option<usize>; 3],
+    pub(crate) unmask: String,
+}
+
+/// A file of the cache.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    key: Key,
+    calibration: Calibration,
+}
+
+/// Batch sizes that are timed, on the processor and on other devices.
+const ON_CPU: [usize; 6] = [1, 2, 4, 8, 16, 32];
+const ON_DEVICE: [usize; 8] = [1, 4, 16, 32, 64, 128, 256, 512];
+/// How long a layout is timed.
+const SPAN: Duration = Duration::from_millis(200);
+/// Layouts within this share of the fastest are about as fast.
+const ALIKE: f64 = 0.03;
+
+/// The layouts to time: every division of `cores` into equal sessions that the configuration allows.
+pub(crate) fn layouts(device: Device, cores: usize, pinned: [Option<usize>; 3]) -> Vec<Layout> {
+    let [workers, threads, batch] = pinned;
+    let sizes: &[usize] = match device {
+        Device::Cpu => &ON_CPU,
+        Device::Cuda(_) | Device::TensorRt(_) => &ON_DEVICE,
+    };
+    let sizes: Vec<usize> = batch.map_or_else(|| sizes.to_vec(), |batch| vec![batch]);
+    let divisions: Vec<(usize, usize)> = match (device, workers, threads) {
+        (_, Some(workers), Some(threads)) => vec![(workers, threads)],
+        (Device::Cpu, Some(workers), None) => vec![(workers, 1), (workers, cores.div_ceil(workers))],
+        (Device::Cpu, None, Some(threads)) => vec![((cores / threads).max(1), threads)],
+        (Device::Cpu, None, None) => {
+            (1..=cores).filter(|n| cores.is_multiple_of(*n)).map(|n| (cores / n, n)).collect()
+        }
+        (Device::Cuda(_) | Device::TensorRt(_), workers, threads) => {
+            vec![(workers.unwrap_or(1), threads.unwrap_or(1)), (workers.unwrap_or(2), threads.unwrap_or(1))]
+        }
+    };
+    let mut layouts = Vec::new();
+    for (workers, threads) in divisions {
+        for batch in &sizes {
+            let layout = Layout { workers, threads, batch: *batch };
+            if !layouts.contains(&layout) {
+                layouts.push(layout);
+            }
+        }
+    }
+    layouts
+}
+
+/// Times the layouts. `open` opens a session of so many threads.
+///
+/// # Errors
+/// What opening and probing the first session answers; a layout that cannot be opened is left out.
+pub(crate) fn calibrate(
+    spec: &ModelSpec,
+    golden: &Golden,
+    layouts: &[Layout],
+    open: &mut dyn FnMut(usize) -> Result<Box<dyn Backend>, BackendError>,
+) -> Result<Calibration, LoadError> {
+    let mut points: Vec<Point> = Vec::new();
+    let mut reference: Option<Shown> = None;
+    let (mut division, mut sessions): (_, Vec<Box<dyn Backend>>) = ((0, 0), Vec::new());
+    for layout in layouts {
+        if division != (layout.workers, layout.threads) {
+            sessions.clear();
+            division = (layout.workers, layout.threads);
+            for _ in 0..layout.workers {
+                sessions.push(open(layout.threads)?);
+            }
+        }
+        let Some(first) = sessions.first_mut() else { continue };
+        let shown = probe(spec, golden, first.as_mut(), layout.batch)?;
+        let stands = match (shown.batching, layout.batch) {
+            (Batching::Any(_) | Batching::Fixed(_), _) | (Batching::Single, 1) => true,
+            (Batching::Single, _) => false,
+        };
+        // A layout of other bits than the first would change scores with the machine's mood.
+        let same_bits = reference.as_ref().is_none_or(|reference| reference.scores == shown.scores);
+        let mut others = true;
+        for session in sessions.iter_mut().skip(1) {
+            others = others && same(spec, golden, session.as_mut(), &shown)?;
+        }
+        if !(stands && same_bits && others) {
+            continue;
+        }
+        reference.get_or_insert(shown);
+        let passes_per_second = speed(spec, golden, &mut sessions, layout.batch)?;
+        points.push(Point { layout: *layout, passes_per_second });
+    }
+    let chosen = choose(&points).unwrap_or(Layout { workers: 1, threads: 1, batch: 1 });
+    Ok(Calibration { chosen, points })
+}
+
+/// The fastest, or of those about as fast the one with the smallest batch and then the fewest workers.
+fn choose(points: &[Point]) -> Option<Layout> {
+    let best = points.iter().map(|point| point.passes_per_second).fold(0.0, f64::max);
+    let alike = points.iter().filter(|point| point.passes_per_second >= (1.0 - ALIKE) * best);
+    alike.map(|point| point.layout).min_by_key(|layout| (layout.batch, layout.workers))
+}
+
+/// Passes a second of all sessions at once.
+fn speed(
+    spec: &ModelSpec,
+    golden: &Golden,
+    sessions: &mut [Box<dyn Backend>],
+    batch: usize,
+) -> Result<f64, BackendError> {
+    let input: Vec<f32> = golden.input.iter().copied().cycle().take(batch * spec.picture_len()).collect();
+    let input = &input;
+    let started = Instant::now();
+    let counts = std::thread::scope(|scope| {
+        let timed = sessions.iter_mut().map(|session| {
+            scope.spawn(move || {
+                session.run(batch, input)?;
+                let (began, mut passes) = (Instant::now(), 0);
+                while began.elapsed() < SPAN {
+                    session.run(batch, input)?;
+                    passes += batch;
+                }
+                Ok::<f64, BackendError>(passes as f64 / began.elapsed().as_secs_f64())
+            })
+        });
+        let timed: Vec<_> = timed.collect();
+        let panicked = |_| Err(BackendError::Run("a session panicked".into()));
+        timed.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect::<Result<Vec<_>, _>>()
+    })?;
+    tracing::debug!(batch, sessions = counts.len(), took = ?started.elapsed(), "timed");
+    Ok(counts.iter().sum())
+}
+
+/// What the cache has for this key. A file that cannot be read, or is of another key, is none.
+pub(crate) fn kept(cache: &Path, key: &Key) -> Option<Calibration> {
+    let bytes = std::fs::read(file(cache, key)).ok()?;
+    let kept: Kept = serde_json::from_slice(&bytes).ok()?;
+    let layout = kept.calibration.chosen;
+    let sound = [layout.workers, layout.threads, layout.batch].iter().all(|n| (1..=1024).contains(n));
+    (kept.key == *key && sound).then_some(kept.calibration)
+}
+
+/// Keeps a calibration, where there can be files; it is measured again otherwise.
+pub(crate) fn keep(cache: &Path, key: &Key, calibration: &Calibration) {
+    let write = || -> std::io::Result<()> {
+        let path = file(cache, key);
+        std::fs::create_dir_all(cache)?;
+        let kept = Kept { key: key.clone(), calibration: calibration.clone() };
+        let half = path.with_extension(format!("part-{}", std::process::id()));
+        std::fs::write(&half, serde_json::to_vec_pretty(&kept)?)?;
+        std::fs::rename(&half, &path)
+    };
+    if let Err(error) = write() {
+        tracing::warn!(path = %cache.display(), %error, "a calibration could not be kept");
+    }
+}
+
+fn file(cache: &Path, key: &Key) -> PathBuf {
+    let name = sha256(format!("{key:?}").as_bytes());
+    cache.join(format!("{}.json", &name[..24]))
+}
+
+/// The kind of processor, as far as it tells itself, and how many cores may be used.
+pub(crate) fn processor(cores: usize) -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let name = name.map_or(std::env::consts::ARCH, |(_, name)| name);
+    format!("{name}, {cores} cores")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(workers: usize, threads: usize, batch: usize, passes_per_second: f64) -> Point {
+        Point { layout: Layout { workers, threads, batch }, passes_per_second }
+    }
+
+    #[test]
+    fn cores_are_divided_into_equal_sessions() {
+        let divisions = |cores, pinned| {
+            let mut seen: Vec<(usize, usize)> =
+                layouts(Device::Cpu, cores, pinned).iter().map(|l| (l.workers, l.threads)).collect();
+            seen.dedup();
+            seen
+        };
+        assert_eq!(divisions(4, [None; 3]), [(4, 1), (2, 2), (1, 4)]);
+        assert_eq!(divisions(1, [None; 3]), [(1, 1)]);
+        assert_eq!(divisions(8, [Some(2), None, None]), [(2, 1), (2, 4)]);
+        assert_eq!(divisions(8, [None, Some(2), None]), [(4, 2)]);
+        let batches: Vec<usize> =
+            layouts(Device::Cpu, 2, [None, Some(1), Some(5)]).iter().map(|l| l.batch).collect();
+        assert_eq!(batches, [5]);
+    }
+
+    #[test]
+    fn of_layouts_that_are_about_as_fast_the_one_with_small_batches_is_taken() {
+        let points =
+            [point(2, 1, 1, 980.0), point(2, 1, 4, 1000.0), point(1, 2, 32, 1005.0), point(1, 2, 1, 700.0)];
+        assert_eq!(choose(&points), Some(points[0].layout));
+        let clear = [point(2, 1, 1, 500.0), point(2, 1, 8, 1000.0)];
+        assert_eq!(choose(&clear), Some(clear[1].layout));
+        assert_eq!(choose(&[]), None);
+    }
+
+    #[test]
+    fn a_calibration_is_kept_for_its_own_key_and_a_broken_file_is_none() {
+        let dir = std::env::temp_dir().join(format!("unmask-calibration-{}", std::process::id()));
+        let key = |model: &str| Key {
+            model: model.into(),
+            runtime: "1".into(),
+            processor: processor(2),
+            devices: vec!["cpu".into()],
+            pinned: [None, Some(1), None],
+            unmask: "0".into(),
+        };
+        let found = Calibration { chosen: point(2, 1, 4, 0.0).layout, points: vec![point(2, 1, 4, 812.5)] };
+        assert_eq!(kept(&dir, &key("a")), None);
+        keep(&dir, &key("a"), &found);
+        assert_eq!(kept(&dir, &key("a")), Some(found.clone()));
+        assert_eq!(kept(&dir, &key("b")), None);
+        // Renamed, it is still of its own key.
+        std::fs::copy(file(&dir, &key("a")), file(&dir, &key("b"))).unwrap();
+        assert_eq!(kept(&dir, &key("b")), None);
+        std::fs::write(file(&dir, &key("a")), b"{").unwrap();
+        assert_eq!(kept(&dir, &key("a")), None);
+        let mad = Calibration { chosen: Layout { workers: 0, threads: 1, batch: 1 }, ..found };
+        keep(&dir, &key("a"), &mad);
+        assert_eq!(kept(&dir, &key("a")), None);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
