@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use unmask_core::ModelSpec;
-use unmask_registry::{Golden, sha256};
+use unmask_registry::{Candidate, Golden, sha256};
 
-use crate::backend::{Backend, BackendError, Device};
+use crate::backend::{Backend, BackendError, Device, Runtime};
 use crate::probe::{Batching, LoadError, Shown, probe, same};
 
 /// Sessions, threads and batch of a model.
@@ -139,7 +139,7 @@ pub(crate) fn calibrate(
             continue;
         }
         reference.get_or_insert(shown);
-        let passes_per_second = speed(spec, golden, &mut sessions, layout.batch)?;
+        let passes_per_second = speed(spec, golden, &mut sessions, layout.batch, SPAN)?;
         points.push(Point { layout: *layout, passes_per_second });
     }
     let chosen = choose(&points).unwrap_or(Layout { workers: 1, threads: 1, batch: 1 });
@@ -159,6 +159,7 @@ fn speed(
     golden: &Golden,
     sessions: &mut [Box<dyn Backend>],
     batch: usize,
+    span: Duration,
 ) -> Result<f64, BackendError> {
     let input: Vec<f32> = golden.input.iter().copied().cycle().take(batch * spec.picture_len()).collect();
     let input = &input;
@@ -168,7 +169,7 @@ fn speed(
             scope.spawn(move || {
                 session.run(batch, input)?;
                 let (began, mut passes) = (Instant::now(), 0);
-                while began.elapsed() < SPAN {
+                while began.elapsed() < span {
                     session.run(batch, input)?;
                     passes += batch;
                 }
@@ -181,6 +182,21 @@ fn speed(
     })?;
     tracing::debug!(batch, sessions = counts.len(), took = ?started.elapsed(), "timed");
     Ok(counts.iter().sum())
+}
+
+/// Passes a second of ONNX Runtime alone on the processor, in sessions of this layout: what nothing built on it can exceed.
+///
+/// # Errors
+/// What opening a session and running it answers.
+pub fn bare_speed(
+    candidate: &Candidate,
+    runtime: &Runtime,
+    layout: Layout,
+    span: Duration,
+) -> Result<f64, LoadError> {
+    let session = |_| runtime.session(&candidate.spec, &candidate.model, Device::Cpu, layout.threads);
+    let mut sessions = (0..layout.workers).map(session).collect::<Result<Vec<_>, _>>()?;
+    Ok(speed(&candidate.spec, &candidate.golden, &mut sessions, layout.batch, span)?)
 }
 
 /// What the cache has for this key. A file that cannot be read, or is of another key, is none.

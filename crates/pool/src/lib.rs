@@ -9,6 +9,8 @@ mod backend;
 mod calibrate;
 mod cancel;
 mod compose;
+#[cfg(all(test, feature = "loom"))]
+mod interleavings;
 mod job;
 mod probe;
 mod queue;
@@ -20,7 +22,7 @@ mod worker;
 #[cfg(feature = "planted")]
 pub use backend::Planted;
 pub use backend::{Backend, BackendError, Device, Fallback, Opener, Runtime};
-pub use calibrate::{Calibration, Layout, Point};
+pub use calibrate::{Calibration, Layout, Point, bare_speed};
 pub use cancel::{Cancel, Watcher};
 pub use job::{Job, Limits, Meter};
 pub use probe::{Batching, LoadError};

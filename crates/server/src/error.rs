@@ -68,7 +68,7 @@ pub(crate) enum RequestError {
 
 /// Most bytes of fields and messages in an answer: it travels in the headers, twice, and many clients refuse more than 8 KiB
 /// of them.
-const MOST_BYTES: usize = 2048;
+const MOST_BYTES: usize = 1536;
 
 /// The violations that fit into an answer, and how many do not.
 fn told(violations: &[Violation]) -> (&[Violation], usize) {
@@ -204,10 +204,10 @@ mod tests {
             |i: usize| Violation::new(format!("plan.candidates[{i}].rise.masks"), "x".repeat(200));
         let violations: Vec<_> = (0..32).map(violation).collect();
         let status = RequestError::Invalid(violations).status("r");
-        assert!(status.message().ends_with("; and 24 more"), "{}", status.message());
+        assert!(status.message().ends_with("; and 26 more"), "{}", status.message());
         let bytes = status.message().len() + status.details().len() * 4 / 3;
         assert!(bytes < 6000, "{bytes}");
-        assert_eq!(status_of(&status).2.len(), 8);
+        assert_eq!(status_of(&status).2.len(), 6);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Developer tasks: `cargo xtask demo` does the main job on a real picture, `cargo xtask test` passes all tests. Each does
 //! its own set-up and needs Rust and Python with pip.
 
+mod bench;
 mod demo;
 mod imports;
 mod onnxruntime;
@@ -38,6 +39,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Time explanations against ONNX Runtime alone and against Python peers, and print the table
+    Bench {
+        /// Options, such as --repeats 3 or --out FILE; or --parts alone, for the parts of the hot path
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Make the golden files of the real peers again, and tell which have changed
     Parity,
     /// Write the catalogue into README.md and docs/methods.md
@@ -53,6 +60,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(),
         Task::Test { rest } => test::run(&rest),
         Task::Study { rest } => study::run(&rest),
+        Task::Bench { rest } => bench::run(&rest),
         Task::Parity => parity::run(),
         Task::Docs => {
             tools::run(tools::cargo().args(["run", "--locked", "-p", "unmask-tests", "--bin", "docs"]))

@@ -22,6 +22,9 @@ pub(crate) fn run(rest: &[String]) -> anyhow::Result<()> {
         command
     };
     tools::run(cargo_test().args(["--workspace", "--locked", "--no-fail-fast", "--"]).args(rest))?;
+    say("the pool's queue, in every order of its threads");
+    let orders = ["--locked", "-p", "unmask-pool", "--features", "loom", "--lib", "interleavings"];
+    tools::run(cargo_test().args(orders))?;
     say("GPU providers: built, and asked for against a library that has none");
     let features = ["--locked", "-p", "unmask-tests", "--features", "cuda,tensorrt", "--test", "devices"];
     tools::run(cargo_test().args(features))

@@ -218,7 +218,7 @@ mod tests {
             ),
             (
                 json!({ "plan": { "seed": 1 }, "model": "m", "unmask": "9" }),
-                "another version: unmask is null there and \"9\" here;",
+                "another version: unmask is not given there and \"9\" here;",
             ),
             (
                 json!({ "plan": { "seed": 1 }, "model": "n" }),
