@@ -26,6 +26,8 @@ pub(crate) enum Command {
     /// List model versions, how they run here, and why others are refused
     #[command(args_conflicts_with_subcommands = true)]
     Models(Models),
+    /// Check that this machine can serve the models that are configured
+    Doctor(Doctor),
     /// List explanation methods, fills and segmentations with their parameters
     Methods(List),
     /// List metrics of explanations with their figures and parameters
@@ -239,6 +241,15 @@ pub(crate) struct List {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Group)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) engine: Engine,
+    /// Check the first GPU as well, through CUDA and TensorRT: scores against the processor's, speed, memory
+    #[arg(long)]
+    pub(crate) gpu: bool,
 }
 
 #[derive(Group)]

@@ -4,6 +4,7 @@
 
 mod args;
 mod client;
+mod doctor;
 mod evaluate;
 mod explain;
 mod fields;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
                 list::calibrate(args).await
             }
             Command::Models(Models { action: None, list }) => list::models(list).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Methods(list) => list::methods(list).await,
             Command::Metrics(list) => list::metrics(list).await,
         }

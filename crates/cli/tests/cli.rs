@@ -311,3 +311,10 @@ fn one_picture_is_evaluated_and_printed() {
     let refused = run(&[&args[..], &["--per-family", "2"]].concat());
     assert!(text(&refused.stderr).contains("--per-family is for a folder"), "{}", text(&refused.stderr));
 }
+
+#[test]
+fn a_doctor_without_patients_says_so() {
+    let output = run(&["doctor", "--models", "/nowhere"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/nowhere"), "{}", text(&output.stderr));
+}

@@ -6,6 +6,7 @@
 mod admission;
 mod config;
 mod decode;
+mod doctor;
 mod encode;
 mod error;
 mod fills;
@@ -17,8 +18,10 @@ mod serve;
 mod telemetry;
 
 pub use config::{CalibrationWord, Config, ConfigError, Log, LogFormat};
+pub use doctor::{Diagnosis, Finding, diagnose};
 pub use error::{StartError, status_of};
 pub use rpc::{Answers, Service};
 pub use run::Progress;
 pub use serve::{Running, serve};
 pub use telemetry::init as init_telemetry;
+pub use unmask_pool::Checkup;

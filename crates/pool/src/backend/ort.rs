@@ -47,7 +47,7 @@ impl Runtime {
     }
 
     /// What the library says of its own build.
-    pub(crate) fn version(&self) -> &'static str {
+    pub fn version(&self) -> &'static str {
         ort::info()
     }
 
