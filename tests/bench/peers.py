@@ -93,7 +93,6 @@ def lime(detector, picture, passes):
         top_labels=1,
         num_samples=passes,
         batch_size=max(64, detector.batch * len(detector.sessions)),
-        progress_bar=False,
         segmentation_fn=segments,
     )
 

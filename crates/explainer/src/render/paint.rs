@@ -34,6 +34,7 @@ const DIMMING: f64 = 0.45;
 
 pub(super) fn overlay(placed: &Placed, scale: Scale, picture: &Picture) -> RgbImage {
     let palette = Palette::new();
+    let (cool, warm) = (palette.colour(-1.0), palette.colour(1.0));
     let whole = Rect::whole(picture.width(), picture.height());
     let mut image = resize(picture.pixels(), whole, placed.size, Resize::Bicubic, true);
     for (x, y, pixel) in image.enumerate_pixels_mut() {
@@ -42,7 +43,8 @@ pub(super) fn overlay(placed: &Placed, scale: Scale, picture: &Picture) -> RgbIm
         pixel.0 = match placed.value(x, y) {
             Some(value) => {
                 let share = scale.share(value);
-                let (end, opacity) = (palette.colour(share.signum()), OPACITY * share.abs().powf(EMPHASIS));
+                let end = if share < 0.0 { cool } else { warm };
+                let opacity = OPACITY * share.abs().powf(EMPHASIS);
                 [0, 1, 2].map(|c| mix(muted[c], end[c].into(), opacity).round() as u8)
             }
             None => muted.map(|v| (v * DIMMING).round() as u8),
