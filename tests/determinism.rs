@@ -18,16 +18,21 @@ fn wanted() -> v1::ExplainRequest {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_seed_gives_the_same_bytes_for_every_batch_and_worker_count() {
+async fn the_same_seed_gives_the_same_bytes_for_every_layout_of_the_pool() {
     let root = Root::new(&[]);
     let mut first: Option<v1::ExplainResponse> = None;
-    for workers in ["1", "2"] {
-        for batch in ["1", "7", "64"] {
-            let service = root.service(&[("pool.workers", workers), ("pool.batch", batch)]);
-            let answer = timeless(explain(&service, wanted()).await.unwrap());
-            let expected = first.get_or_insert_with(|| answer.clone());
-            assert!(answer == *expected, "{workers} workers, batch {batch}");
-        }
+    for (workers, threads, batch) in [
+        ("1", "1", "1"),
+        ("1", "1", "7"),
+        ("1", "2", "64"),
+        ("2", "1", "1"),
+        ("2", "1", "7"),
+        ("2", "2", "64"),
+    ] {
+        let layout = [("pool.workers", workers), ("pool.threads", threads), ("pool.batch", batch)];
+        let answer = timeless(explain(&root.service(&layout), wanted()).await.unwrap());
+        let expected = first.get_or_insert_with(|| answer.clone());
+        assert!(answer == *expected, "{layout:?}");
     }
     let other = v1::ExplainRequest { seed: 43, ..wanted() };
     let other = explain(&root.service(&[]), other).await.unwrap();
@@ -37,10 +42,12 @@ async fn the_same_seed_gives_the_same_bytes_for_every_batch_and_worker_count() {
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_requests_do_not_change_each_others_bytes() {
     let root = Root::new(&["planted-linear"]);
-    let service = root.service(&[("pool.batch", "7")]);
+    let service = root.service(&[("pool.batch", "7"), ("pool.weights.interactive", "999")]);
     let requests: Vec<v1::ExplainRequest> = (0..4)
         .map(|i| v1::ExplainRequest {
             seed: i,
+            // Each class once, and the usual one.
+            priority: i as i32,
             model: if i == 3 { model("planted-linear") } else { None },
             method: Some(unmask_tests::rise(200 + 60 * i as u32)),
             ..request()
