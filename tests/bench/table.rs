@@ -74,7 +74,12 @@ impl Table {
     }
 
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("{}\n| what | measured | wanted | holds |\n|---|---|---|---|\n", self.head);
+        let mut text = format!(
+            "# Speed and fairness\n\nWritten by `cargo xtask bench --out docs/bench.md`, on a machine that did nothing else. Ratios are medians of \
+             pairs timed\nnext to each other, with the shipped detector; \"bare\" is ONNX Runtime alone on the golden pictures.\n\n{}\n\
+             | what | measured | wanted | holds |\n|---|---|---|---|\n",
+            self.head
+        );
         self.rows.iter().for_each(|row| text += &format!("{row}\n"));
         if !self.notes.is_empty() {
             text += "\n";

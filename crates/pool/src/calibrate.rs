@@ -117,7 +117,8 @@ pub(crate) fn calibrate(
     let mut points: Vec<Point> = Vec::new();
     let mut reference: Option<Shown> = None;
     let (mut division, mut sessions): (_, Vec<Box<dyn Backend>>) = ((0, 0), Vec::new());
-    for layout in std::iter::repeat_n(layouts, TIMES).flatten() {
+    let mut stands: Vec<Layout> = Vec::new();
+    for (i, layout) in std::iter::repeat_n(layouts, TIMES).flatten().enumerate() {
         if division != (layout.workers, layout.threads) {
             sessions.clear();
             division = (layout.workers, layout.threads);
@@ -125,22 +126,12 @@ pub(crate) fn calibrate(
                 sessions.push(open(layout.threads)?);
             }
         }
-        let Some(first) = sessions.first_mut() else { continue };
-        let shown = probe(spec, golden, first.as_mut(), layout.batch)?;
-        let stands = match (shown.batching, layout.batch) {
-            (Batching::Any(_) | Batching::Fixed(_), _) | (Batching::Single, 1) => true,
-            (Batching::Single, _) => false,
-        };
-        // A layout of other bits than the first would change scores with the machine's mood.
-        let same_bits = reference.as_ref().is_none_or(|reference| reference.scores == shown.scores);
-        let mut others = true;
-        for session in sessions.iter_mut().skip(1) {
-            others = others && same(spec, golden, session.as_mut(), &shown)?;
+        if i < layouts.len() && keeps_bits(spec, golden, &mut sessions, *layout, &mut reference)? {
+            stands.push(*layout);
         }
-        if !(stands && same_bits && others) {
+        if !stands.contains(layout) {
             continue;
         }
-        reference.get_or_insert(shown);
         let passes_per_second = speed(spec, golden, &mut sessions, layout.batch, SPAN)?;
         match points.iter_mut().find(|point| point.layout == *layout) {
             Some(known) => known.passes_per_second = known.passes_per_second.max(passes_per_second),
@@ -149,6 +140,28 @@ pub(crate) fn calibrate(
     }
     let chosen = choose(&points).unwrap_or(Layout { workers: 1, threads: 1, batch: 1 });
     Ok(Calibration { chosen, points })
+}
+
+/// Whether pictures keep their bits in all sessions of a layout, and those that they had in the first layout.
+fn keeps_bits(
+    spec: &ModelSpec,
+    golden: &Golden,
+    sessions: &mut [Box<dyn Backend>],
+    layout: Layout,
+    reference: &mut Option<Shown>,
+) -> Result<bool, LoadError> {
+    let Some((first, others)) = sessions.split_first_mut() else { return Ok(false) };
+    let shown = probe(spec, golden, first.as_mut(), layout.batch)?;
+    if shown.batching == Batching::Single && layout.batch > 1 {
+        return Ok(false);
+    }
+    for session in others {
+        if !same(spec, golden, session.as_mut(), &shown)? {
+            return Ok(false);
+        }
+    }
+    // A layout of other bits than the first would change scores with the machine's mood.
+    Ok(reference.get_or_insert_with(|| shown.clone()).scores == shown.scores)
 }
 
 /// The fastest, or of those about as fast the one with the fewest threads and then the smallest batch.
