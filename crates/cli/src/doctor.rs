@@ -69,8 +69,13 @@ fn tell(out: &mut impl std::io::Write, what: &str, found: &Checkup) -> std::io::
         own.layout.batch,
         own.passes_per_second / processor.passes_per_second.max(f64::MIN_POSITIVE)
     )?;
-    writeln!(out, "  memory stays: {} ({:+.1} MiB over 10 s of batches)", yes(steady), found.growth_mib)?;
-    Ok(near && steady)
+    writeln!(
+        out,
+        "  memory of this process stays: {} ({:+.1} MiB over 10 s of batches; a device's own is not looked at)",
+        yes(steady),
+        found.growth_mib
+    )?;
+    Ok(near && steady && found.deterministic)
 }
 
 /// What the driver's own tool says, if there is one.

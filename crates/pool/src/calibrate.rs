@@ -68,7 +68,7 @@ struct Kept {
 const ON_CPU: [usize; 6] = [1, 2, 4, 8, 16, 32];
 const ON_DEVICE: [usize; 8] = [1, 4, 16, 32, 64, 128, 256, 512];
 /// How long a layout is timed, and how often: others slow it down and nothing speeds it up, so that the best time counts.
-const SPAN: Duration = Duration::from_millis(200);
+pub(crate) const SPAN: Duration = Duration::from_millis(200);
 const TIMES: usize = 3;
 /// Layouts within this share of the fastest are about as fast.
 const ALIKE: f64 = 0.05;
@@ -104,64 +104,113 @@ pub(crate) fn layouts(device: Device, cores: usize, pinned: [Option<usize>; 3]) 
     layouts
 }
 
-/// Times the layouts. `open` opens a session of so many threads.
+/// What is timed.
+pub(crate) struct Plan<'a> {
+    pub(crate) layouts: &'a [Layout],
+    /// The largest batch that the model would have without a calibration.
+    pub(crate) batch: usize,
+    /// How long each layout is timed at a time.
+    pub(crate) span: Duration,
+}
+
+/// Times the layouts and takes the best; `None` where none of them stands. `open` opens a session of so many threads.
+///
+/// How pictures stand together, and with which bits, is settled by the plan's batch alone: where scores depend on the size of a batch,
+/// a calibration chooses sessions and threads, and the size stays. A layout that cannot be opened or run is left out.
 ///
 /// # Errors
-/// What opening and probing the first session answers; a layout that cannot be opened is left out.
+/// What opening and probing the first session answers.
 pub(crate) fn calibrate(
     spec: &ModelSpec,
     golden: &Golden,
-    layouts: &[Layout],
+    plan: &Plan<'_>,
     open: &mut dyn FnMut(usize) -> Result<Box<dyn Backend>, BackendError>,
-) -> Result<Calibration, LoadError> {
+) -> Result<Option<Calibration>, LoadError> {
+    let first = plan.layouts.first().map_or(1, |layout| layout.threads);
+    let reference = probe(spec, golden, open(first)?.as_mut(), plan.batch)?;
+    let fits = |layout: &&Layout| match reference.batching {
+        Batching::Any(_) => true,
+        Batching::Fixed(size) => layout.batch == size,
+        Batching::Single => layout.batch == 1,
+    };
+    let layouts: Vec<Layout> = plan.layouts.iter().filter(fits).copied().collect();
     let mut points: Vec<Point> = Vec::new();
-    let mut reference: Option<Shown> = None;
-    let (mut division, mut sessions): (_, Vec<Box<dyn Backend>>) = ((0, 0), Vec::new());
-    let mut stands: Vec<Layout> = Vec::new();
-    for (i, layout) in std::iter::repeat_n(layouts, TIMES).flatten().enumerate() {
-        if division != (layout.workers, layout.threads) {
-            sessions.clear();
-            division = (layout.workers, layout.threads);
-            for _ in 0..layout.workers {
-                sessions.push(open(layout.threads)?);
+    let mut fallen: Vec<Layout> = Vec::new();
+    let mut sessions = Sessions { division: None, open: Vec::new() };
+    for turn in 0..TIMES {
+        for layout in &layouts {
+            if fallen.contains(layout) {
+                continue;
+            }
+            let timed = sessions.of(*layout, open).and_then(|sessions| {
+                if turn == 0 && !keeps_bits(spec, golden, sessions, *layout, &reference)? {
+                    return Ok(None);
+                }
+                speed(spec, golden, sessions, layout.batch, plan.span).map(Some)
+            });
+            match timed {
+                Ok(Some(rate)) => match points.iter_mut().find(|point| point.layout == *layout) {
+                    Some(known) => known.passes_per_second = known.passes_per_second.max(rate),
+                    None => points.push(Point { layout: *layout, passes_per_second: rate }),
+                },
+                Ok(None) => fallen.push(*layout),
+                Err(error) => {
+                    tracing::warn!(?layout, %error, "a layout is left out");
+                    points.retain(|point| point.layout != *layout);
+                    fallen.push(*layout);
+                    // A session that has failed is not used again.
+                    sessions = Sessions { division: None, open: Vec::new() };
+                }
             }
         }
-        if i < layouts.len() && keeps_bits(spec, golden, &mut sessions, *layout, &mut reference)? {
-            stands.push(*layout);
-        }
-        if !stands.contains(layout) {
-            continue;
-        }
-        let passes_per_second = speed(spec, golden, &mut sessions, layout.batch, SPAN)?;
-        match points.iter_mut().find(|point| point.layout == *layout) {
-            Some(known) => known.passes_per_second = known.passes_per_second.max(passes_per_second),
-            None => points.push(Point { layout: *layout, passes_per_second }),
-        }
     }
-    let chosen = choose(&points).unwrap_or(Layout { workers: 1, threads: 1, batch: 1 });
-    Ok(Calibration { chosen, points })
+    Ok(choose(&points).map(|chosen| Calibration { chosen, points }))
 }
 
-/// Whether pictures keep their bits in all sessions of a layout, and those that they had in the first layout.
+/// The sessions of one division of the cores.
+struct Sessions {
+    division: Option<(usize, usize)>,
+    open: Vec<Box<dyn Backend>>,
+}
+
+impl Sessions {
+    /// Those of a layout, opened where the last one had others.
+    fn of(
+        &mut self,
+        layout: Layout,
+        open: &mut dyn FnMut(usize) -> Result<Box<dyn Backend>, BackendError>,
+    ) -> Result<&mut [Box<dyn Backend>], BackendError> {
+        let division = Some((layout.workers, layout.threads));
+        if self.division != division {
+            (self.division, self.open) = (None, Vec::new());
+            for _ in 0..layout.workers {
+                self.open.push(open(layout.threads)?);
+            }
+            self.division = division;
+        }
+        Ok(&mut self.open)
+    }
+}
+
+/// Whether pictures have the reference's bits in all sessions of a layout: another would change scores with the machine's mood.
 fn keeps_bits(
     spec: &ModelSpec,
     golden: &Golden,
     sessions: &mut [Box<dyn Backend>],
     layout: Layout,
-    reference: &mut Option<Shown>,
-) -> Result<bool, LoadError> {
-    let Some((first, others)) = sessions.split_first_mut() else { return Ok(false) };
-    let shown = probe(spec, golden, first.as_mut(), layout.batch)?;
-    if shown.batching == Batching::Single && layout.batch > 1 {
-        return Ok(false);
-    }
-    for session in others {
-        if !same(spec, golden, session.as_mut(), &shown)? {
+    reference: &Shown,
+) -> Result<bool, BackendError> {
+    let batching = match reference.batching {
+        Batching::Any(_) => Batching::Any(layout.batch),
+        other @ (Batching::Fixed(_) | Batching::Single) => other,
+    };
+    let shown = Shown { batching, ..reference.clone() };
+    for session in sessions {
+        if !same(spec, golden, session.as_mut(), &shown).map_err(|e| BackendError::Run(e.to_string()))? {
             return Ok(false);
         }
     }
-    // A layout of other bits than the first would change scores with the machine's mood.
-    Ok(reference.get_or_insert_with(|| shown.clone()).scores == shown.scores)
+    Ok(true)
 }
 
 /// The fastest, or of those about as fast the one with the fewest threads and then the smallest batch.
@@ -314,5 +363,42 @@ mod tests {
         keep(&dir, &key("a"), &mad);
         assert_eq!(kept(&dir, &key("a")), None);
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// A model of the sum of a picture and of what a batch adds to it, which fails in batches of 32.
+    struct Batched(fn(usize) -> f32);
+
+    impl Backend for Batched {
+        fn run(&mut self, batch: usize, input: &[f32]) -> Result<Vec<f32>, BackendError> {
+            if batch == 32 {
+                return Err(BackendError::Run("out of memory".into()));
+            }
+            let added = (self.0)(batch);
+            Ok(input.chunks_exact(12).flat_map(|x| [0.0, x.iter().sum::<f32>() + added]).collect())
+        }
+    }
+
+    fn found(added: fn(usize) -> f32) -> Calibration {
+        let spec = ModelSpec::plain("m", 2, 2, &["real", "fake"]);
+        let input: Vec<f32> = (0..24).map(|i| i as f32 / 50.0).collect();
+        let scores = input.chunks_exact(12).flat_map(|x| [0.0, x.iter().sum::<f32>()]).collect();
+        let golden = Golden { input, scores, rows: 2, tolerance: 0.1 };
+        let layouts = layouts(Device::Cpu, 2, [None; 3]);
+        let open = &mut |_| Ok(Box::new(Batched(added)) as Box<dyn Backend>);
+        let plan = Plan { layouts: &layouts, batch: 8, span: Duration::from_millis(5) };
+        calibrate(&spec, &golden, &plan, open).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_layout_that_fails_is_left_out_and_takes_nothing_from_the_others() {
+        let batches: Vec<usize> = found(|_| 0.0).points.iter().map(|point| point.layout.batch).collect();
+        assert_eq!(batches, [1, 2, 4, 8, 16, 1, 2, 4, 8, 16]);
+    }
+
+    #[test]
+    fn where_scores_depend_on_the_size_of_a_batch_the_size_stays() {
+        let sized = found(|batch| batch as f32 * 1e-3);
+        assert!(sized.points.iter().all(|point| point.layout.batch == 8), "{sized:?}");
+        assert_eq!(sized.chosen.batch, 8);
     }
 }

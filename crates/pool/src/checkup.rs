@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use unmask_registry::Candidate;
 
 use crate::backend::{Backend, BackendError, Device, Runtime};
-use crate::calibrate::{Layout, Point, calibrate, layouts};
+use crate::calibrate::{Layout, Plan, Point, SPAN, calibrate, layouts};
 use crate::probe::{Batching, LoadError, probe};
 
 /// What a device has shown with one model.
@@ -55,12 +55,12 @@ pub fn checkup(candidate: &Candidate, runtime: &Runtime, device: Device) -> Resu
     }
     drop(processor);
     let fastest = |device: Device| -> Result<Point, LoadError> {
-        let found = calibrate(spec, golden, &layouts(device, cores, [None; 3]), &mut |threads| {
-            open(device, threads)
-        })?;
-        let chosen = found.points.iter().find(|point| point.layout == found.chosen);
-        let none = Point { layout: found.chosen, passes_per_second: 0.0 };
-        Ok(chosen.copied().unwrap_or(none))
+        let layouts = layouts(device, cores, [None; 3]);
+        let plan = Plan { layouts: &layouts, batch: 8, span: SPAN };
+        let found = calibrate(spec, golden, &plan, &mut |threads| open(device, threads))?;
+        let chosen = found.and_then(|found| found.points.iter().find(|p| p.layout == found.chosen).copied());
+        let layout = Layout { workers: 1, threads: 1, batch: 1 };
+        Ok(chosen.unwrap_or(Point { layout, passes_per_second: 0.0 }))
     };
     let fastest = [fastest(device)?, fastest(Device::Cpu)?];
     let growth_mib = growth(candidate, own.as_mut(), fastest[0].layout)?;

@@ -10,6 +10,7 @@ use loom::thread::{self, JoinHandle};
 use unmask_core::{ForwardError, Perturbation, Round, Tensor};
 
 use crate::answers::{Answers, Waited};
+use crate::probe::Batching;
 use crate::queue::Queue;
 use crate::schedule::Item;
 
@@ -40,7 +41,7 @@ fn worker(queue: &Arc<Queue>, number: usize) -> JoinHandle<usize> {
     let queue = Arc::clone(queue);
     thread::spawn(move || {
         let mut run = 0;
-        while let Some(items) = queue.take(number, 2) {
+        while let Some(items) = queue.take(number, Batching::Any(2)) {
             answer(&items);
             run += items.len();
         }
@@ -119,7 +120,7 @@ fn what_one_worker_could_not_run_is_run_by_another() {
         let failing = Arc::clone(&queue);
         // It takes what it gets first, fails, and is lost.
         let lost = thread::spawn(move || {
-            if let Some(mut items) = failing.take(0, 2) {
+            if let Some(mut items) = failing.take(0, Batching::Any(2)) {
                 items.iter_mut().for_each(|item| item.failures += 1);
                 failing.give_back(items);
             }
@@ -144,12 +145,13 @@ fn nobody_waits_for_a_model_whose_last_worker_is_down() {
         let queue = Queue::new("m".into(), 2, 1);
         let failing = Arc::clone(&queue);
         let worker = thread::spawn(move || {
-            if let Some(items) = failing.take(0, 2) {
+            if let Some(items) = failing.take(0, Batching::Any(2)) {
                 failing.give_back(items);
             }
+            failing.worker_replacing(0);
             failing.worker_down(0, "no session");
             failing.worker_up(0);
-            while let Some(items) = failing.take(0, 2) {
+            while let Some(items) = failing.take(0, Batching::Any(2)) {
                 answer(&items);
             }
         });

@@ -57,6 +57,18 @@ impl Batching {
         }
     }
 
+    /// The largest size up to `count` that has been probed: what is handed out is never of another.
+    pub(crate) fn fitting(self, count: usize) -> usize {
+        match self {
+            // A padded batch costs the same however few it is of.
+            Self::Fixed(size) => size,
+            Self::Single => 1,
+            Self::Any(most) if count >= most => most,
+            Self::Any(_) if count <= EACH => count.max(1),
+            Self::Any(_) => 1 << count.ilog2(),
+        }
+    }
+
     /// The size of every batch, where there is but one.
     pub(crate) fn fixed(self) -> Option<usize> {
         match self {
@@ -65,6 +77,9 @@ impl Batching {
         }
     }
 }
+
+/// Sizes up to this one are probed each, larger ones at the powers of two and at the largest.
+const EACH: usize = 16;
 
 /// What a session has shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,8 +102,10 @@ pub(crate) fn probe(
 ) -> Result<Shown, LoadError> {
     golden_scores(spec, golden, backend)?;
     let first = &golden.input[..spec.picture_len()];
-    let sizes: Vec<usize> =
-        [2, 3, batch / 2, batch].into_iter().filter(|size| (2..=batch).contains(size)).collect();
+    let powers = (0..usize::BITS).map(|power| 1usize << power).skip_while(|size| *size <= EACH);
+    let mut sizes: Vec<usize> = (2..=batch.min(EACH)).collect();
+    sizes.extend(powers.take_while(|size| *size < batch));
+    sizes.extend((batch > EACH).then_some(batch));
     let alone = backend.run(1, first)?;
     let free = among(spec, golden, backend, &sizes)?;
     if free.iter().all(|scores| *scores == alone) {
@@ -203,6 +220,15 @@ mod tests {
         let by_neighbour =
             |batch, _, input: &[f32]| if batch > 1 { input.iter().sum::<f32>() * 1e-4 } else { 0.0 };
         assert_eq!(shown(by_neighbour).batching, Batching::Single);
+    }
+
+    #[test]
+    fn only_sizes_that_are_probed_are_handed_out() {
+        let handed = |batching: Batching, counts: [usize; 5]| counts.map(|count| batching.fitting(count));
+        assert_eq!(handed(Batching::Any(8), [0, 1, 7, 8, 90]), [1, 1, 7, 8, 8]);
+        assert_eq!(handed(Batching::Any(48), [16, 17, 33, 47, 48]), [16, 16, 32, 32, 48]);
+        assert_eq!(handed(Batching::Fixed(8), [1, 2, 8, 9, 90]), [8; 5]);
+        assert_eq!(handed(Batching::Single, [1, 2, 8, 9, 90]), [1; 5]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use unmask_core::{ForwardError, Round};
 
 use crate::answers::Answers;
+use crate::probe::Batching;
 use crate::schedule::{Fair, Item};
 use crate::sync::{Condvar, Mutex, MutexGuard, unpoisoned};
 
@@ -27,9 +28,20 @@ struct State {
     /// Open, closed for ever, or for as long as no worker can work.
     closed: Option<ForwardError>,
     down: Option<ForwardError>,
-    /// Whether each worker can work, and how many have not gone.
-    up: Vec<bool>,
+    /// What each worker can do, and how many have not gone.
+    states: Vec<Worker>,
     workers: usize,
+}
+
+/// What a worker can do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worker {
+    /// It has a session.
+    Up,
+    /// It is getting another session: nothing is given to it, and whoever waits goes on waiting.
+    Replacing,
+    /// It could not get one.
+    Down,
 }
 
 /// A job's place; dropping it frees the place and takes back what still waits.
@@ -46,7 +58,7 @@ impl Queue {
             returned: VecDeque::new(),
             closed: None,
             down: None,
-            up: vec![true; workers],
+            states: vec![Worker::Up; workers],
             workers,
         };
         Arc::new(Self { model, places, state: Mutex::new(state), ready: Condvar::new() })
@@ -74,13 +86,14 @@ impl Queue {
     /// While little waits it is shared out between the workers, so that none is idle while another has a full batch
     /// (guided self-scheduling, Polychronopoulos and Kuck, DOI 10.1109/TC.1987.5009495). What has failed in a batch comes
     /// alone, so that a picture that breaks the backend takes nobody with it.
-    pub(crate) fn take(&self, worker: usize, batch: usize) -> Option<Vec<Item>> {
+    pub(crate) fn take(&self, worker: usize, batching: Batching) -> Option<Vec<Item>> {
         let mut state = self.lock();
         loop {
             if state.closed.is_some() {
                 return None;
             }
-            let items = if state.up[worker] { state.next(batch) } else { Vec::new() };
+            let able = state.states[worker] == Worker::Up;
+            let items = if able { state.next(batching) } else { Vec::new() };
             if !items.is_empty() {
                 return Some(items);
             }
@@ -118,13 +131,19 @@ impl Queue {
         self.ready.notify_all();
     }
 
-    /// Up to down, for one worker: it has no session. The last one turns away whoever comes until one is up again.
+    /// Up to replacing: a worker's session has failed. What waits is for the others, or waits for its next session.
+    pub(crate) fn worker_replacing(&self, worker: usize) {
+        self.lock().states[worker] = Worker::Replacing;
+        self.ready.notify_all();
+    }
+
+    /// Up or replacing to down, for one worker: it has no session. The last one turns away whoever comes until one is up again.
     pub(crate) fn worker_down(&self, worker: usize, reason: &str) {
         let error = self.error(reason);
         let waiting = {
             let mut state = self.lock();
-            state.up[worker] = false;
-            if state.up() > 0 {
+            state.states[worker] = Worker::Down;
+            if state.states.iter().any(|worker| *worker != Worker::Down) {
                 return;
             }
             state.down = Some(error.clone());
@@ -133,10 +152,10 @@ impl Queue {
         waiting.iter().for_each(|answers| answers.fail(error.clone()));
     }
 
-    /// Down to up, for one worker.
+    /// Replacing or down to up, for one worker.
     pub(crate) fn worker_up(&self, worker: usize) {
         let mut state = self.lock();
-        state.up[worker] = true;
+        state.states[worker] = Worker::Up;
         state.down = None;
         drop(state);
         self.ready.notify_all();
@@ -204,7 +223,7 @@ impl Queue {
 
 impl State {
     fn up(&self) -> usize {
-        self.up.iter().filter(|up| **up).count()
+        self.states.iter().filter(|worker| **worker == Worker::Up).count()
     }
 
     fn open(&self) -> Result<(), ForwardError> {
@@ -214,7 +233,8 @@ impl State {
         }
     }
 
-    fn next(&mut self, batch: usize) -> Vec<Item> {
+    fn next(&mut self, batching: Batching) -> Vec<Item> {
+        let batch = batching.most();
         let mut items: Vec<Item> = Vec::new();
         while let Some(item) = self.returned.pop_front_if(|item| item.failures == 0 || items.is_empty()) {
             if !item.answers.wanted() {
@@ -227,7 +247,7 @@ impl State {
             }
         }
         let share = (items.len() + self.fair.passes()).div_ceil(self.up().max(1));
-        let size = batch.min(share.max(1));
+        let size = batching.fitting(share.max(items.len()).max(1));
         while items.len() < size {
             match self.fair.next() {
                 Some(item) => items.push(item),
@@ -235,6 +255,11 @@ impl State {
             }
         }
         items
+    }
+
+    /// Takes back what a job's batches have left.
+    fn forget(&mut self, answers: &Arc<Answers>) {
+        self.returned.retain(|item| !Arc::ptr_eq(&item.answers, answers));
     }
 
     /// Everybody who waits.
@@ -257,14 +282,20 @@ impl Place {
 
     /// Takes back what still waits.
     pub(crate) fn withdraw(&self) {
-        self.queue.lock().fair.withdraw(self.id);
+        let mut state = self.queue.lock();
+        state.fair.withdraw(self.id);
+        state.forget(&self.answers);
+        drop(state);
         self.answers.forget();
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.queue.lock().fair.leave(self.id);
+        let mut state = self.queue.lock();
+        state.fair.leave(self.id);
+        state.forget(&self.answers);
+        drop(state);
         self.answers.forget();
     }
 }

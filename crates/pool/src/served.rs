@@ -10,7 +10,7 @@ use unmask_registry::{Candidate, Golden};
 
 use crate::answers::Answers;
 use crate::backend::{Backend, BackendError, Device, Fallback, Opener, Runtime};
-use crate::calibrate::{self, Calibration, Key, Layout, calibrate, layouts, processor};
+use crate::calibrate::{self, Calibration, Key, Layout, Plan, SPAN, calibrate, layouts, processor};
 use crate::job::{Job, Limits};
 use crate::probe::{Batching, LoadError, Shown, probe, same};
 use crate::queue::Queue;
@@ -85,10 +85,15 @@ impl Served {
         let mut sessions: Vec<(Box<dyn Backend>, Opener)> = Vec::new();
         let mut first: Option<Arc<Shown>> = None;
         for device in &settings.devices {
-            for _ in 0..layout.workers {
+            let workers = match (settings.workers, settings.devices.first()) {
+                // The layout was found for devices of the first one's kind.
+                (None, Some(one)) if is_processor(*one) != is_processor(*device) => usual_workers(*device),
+                (Some(_) | None, _) => layout.workers,
+            };
+            for _ in 0..workers {
                 let mut backend = source.open(*device, layout.threads)?;
                 let shown = match &first {
-                    None => Arc::new(probe(&source.spec, &source.golden, backend.as_mut(), layout.batch)?),
+                    None => Arc::new(source.shown(backend.as_mut(), layout, settings)?),
                     Some(shown) if same(&source.spec, &source.golden, backend.as_mut(), shown)? => {
                         Arc::clone(shown)
                     }
@@ -227,28 +232,33 @@ impl Source {
     /// The layout that is configured, calibrated or the default.
     fn layout(&self, settings: &Settings) -> Result<(Layout, Option<Calibration>), LoadError> {
         let pinned = [settings.workers, settings.threads, settings.batch];
-        let device = settings.devices.first().copied().unwrap_or(Device::Cpu);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let asked = settings.devices.first().copied().unwrap_or(Device::Cpu);
         let default = Layout {
-            workers: settings.workers.unwrap_or(if device == Device::Cpu { cores } else { 1 }),
+            workers: settings.workers.unwrap_or_else(|| usual_workers(asked)),
             threads: settings.threads.unwrap_or(1),
             batch: settings.batch.unwrap_or(BATCH),
         };
+        if settings.calibration == Calibrating::Off {
+            return Ok((default, None));
+        }
+        // What stands in for a device that is not there is what is timed.
+        let device = self.standing_in(asked);
+        let cores = cores();
         let key = Key {
             model: self.spec.digest.clone(),
             runtime: self.runtime.version().to_owned(),
             processor: processor(cores),
-            devices: settings.devices.iter().map(Device::to_string).collect(),
+            devices: settings.devices.iter().map(|device| self.standing_in(*device).to_string()).collect(),
             pinned,
             unmask: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let known = || calibrate::kept(settings.cache.as_deref()?, &key);
         let known = match settings.calibration {
-            Calibrating::Off => return Ok((default, None)),
             Calibrating::Cached => match known() {
                 None => return Ok((default, None)),
                 known => known,
             },
+            Calibrating::Off => None,
             Calibrating::Load => known(),
             Calibrating::Anew => None,
         };
@@ -257,7 +267,11 @@ impl Source {
         }
         let started = std::time::Instant::now();
         let layouts = layouts(device, cores, pinned);
-        let found = calibrate(&self.spec, &self.golden, &layouts, &mut |threads| self.open(device, threads))?;
+        let open = &mut |threads| self.open(device, threads);
+        let plan = Plan { layouts: &layouts, batch: default.batch, span: SPAN };
+        let Some(found) = calibrate(&self.spec, &self.golden, &plan, open)? else {
+            return Ok((default, None));
+        };
         let Layout { workers, threads, batch } = found.chosen;
         let took = started.elapsed();
         tracing::info!(model = self.spec.id(), workers, threads, batch, ?took, "calibrated");
@@ -265,6 +279,45 @@ impl Source {
             calibrate::keep(cache, &key, &found);
         }
         Ok((found.chosen, Some(found)))
+    }
+
+    /// What a session of this layout shows. How pictures stand together is settled by the batch that is configured or usual, so
+    /// that a calibrated one changes no bit.
+    fn shown(
+        &self,
+        backend: &mut dyn Backend,
+        layout: Layout,
+        settings: &Settings,
+    ) -> Result<Shown, LoadError> {
+        let settled = probe(&self.spec, &self.golden, backend, settings.batch.unwrap_or(BATCH))?;
+        match settled.batching {
+            Batching::Any(most) if most != layout.batch => {
+                let own = probe(&self.spec, &self.golden, backend, layout.batch)?;
+                // A size that was not timed for its bits may still have others; then the usual one stays.
+                Ok(if own.scores == settled.scores && matches!(own.batching, Batching::Any(_)) {
+                    own
+                } else {
+                    settled
+                })
+            }
+            Batching::Any(_) | Batching::Fixed(_) | Batching::Single => Ok(settled),
+        }
+    }
+
+    /// The device itself, or the processor where it takes its place.
+    fn standing_in(&self, device: Device) -> Device {
+        let missing = |error: &BackendError| {
+            matches!(error, BackendError::Device { .. } | BackendError::NotBuilt { .. })
+        };
+        match self.fallback {
+            Fallback::Cpu if !is_processor(device) => {
+                match self.runtime.session(&self.spec, &self.model, device, 1) {
+                    Err(error) if missing(&error) => Device::Cpu,
+                    Ok(_) | Err(_) => device,
+                }
+            }
+            Fallback::Cpu | Fallback::Refuse => device,
+        }
     }
 
     fn open(&self, device: Device, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
@@ -292,4 +345,20 @@ impl Source {
             }
         })
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn is_processor(device: Device) -> bool {
+    match device {
+        Device::Cpu => true,
+        Device::Cuda(_) | Device::TensorRt(_) => false,
+    }
+}
+
+/// Workers where nothing is configured and nothing was measured.
+fn usual_workers(device: Device) -> usize {
+    if is_processor(device) { cores() } else { 1 }
 }

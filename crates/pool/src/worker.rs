@@ -43,14 +43,14 @@ pub(crate) fn start(
     let (to_runner, composed) = channel();
     let (to_composer, free) = channel();
     // Both ends are alive, and what cannot be sent is not missed.
-    (0..2).for_each(|_| drop(to_composer.send(Batch::empty())));
+    (0..2).for_each(|_| drop(to_composer.send(Batch::empty(&shared.queue))));
     let runner = Runner {
         shared: Arc::clone(shared),
-        backend,
+        backend: Some(backend),
         open,
         composed,
         free: to_composer,
-        presence: Presence { queue: Arc::clone(&shared.queue), number, up: true },
+        presence: Presence { queue: Arc::clone(&shared.queue), number },
     };
     let own = Arc::clone(shared);
     let composer = Builder::new().name(format!("compose-{number}"));
@@ -62,7 +62,7 @@ pub(crate) fn start(
 /// Takes what is due, when there is a buffer for it, and composes it; ends with the queue or the runner.
 fn compose(number: usize, shared: &Shared, free: &Receiver<Batch>, composed: &Sender<Batch>) {
     while let Ok(mut batch) = free.recv() {
-        let Some(items) = shared.queue.take(number, shared.batching.most()) else { return };
+        let Some(items) = shared.queue.take(number, shared.batching) else { return };
         let taken = items.clone();
         let done = catch_unwind(AssertUnwindSafe(|| {
             batch.compose(&shared.spec, items, shared.batching.fixed());
@@ -70,15 +70,15 @@ fn compose(number: usize, shared: &Shared, free: &Receiver<Batch>, composed: &Se
         }));
         match done {
             Ok(batch) => {
-                if let Err(unsent) = composed.send(batch) {
-                    // The runner is gone, and another worker may be there.
-                    return shared.queue.give_back(unsent.0.items);
+                // Where the runner is gone another worker may be there; what is dropped goes back to the queue.
+                if composed.send(batch).is_err() {
+                    return;
                 }
             }
             // Rounds are checked where they are submitted, so that this is a bug of ours: it costs these jobs.
             Err(_) => {
                 fail(&shared.queue, &taken, "composing a batch panicked");
-                let _ = composed.send(Batch::empty());
+                let _ = composed.send(Batch::empty(&shared.queue));
             }
         }
     }
@@ -93,7 +93,6 @@ fn fail(queue: &Queue, items: &[Item], reason: &str) {
 struct Presence {
     queue: Arc<Queue>,
     number: usize,
-    up: bool,
 }
 
 impl Drop for Presence {
@@ -105,7 +104,8 @@ impl Drop for Presence {
 /// Runs batches in a session.
 struct Runner {
     shared: Arc<Shared>,
-    backend: Box<dyn Backend>,
+    /// None while another is opened in its place: a device may not hold two.
+    backend: Option<Box<dyn Backend>>,
     open: Opener,
     composed: Receiver<Batch>,
     free: Sender<Batch>,
@@ -121,6 +121,8 @@ impl Runner {
                 // Whatever panics, the batch's jobs are answered and the worker goes on.
                 let run = catch_unwind(AssertUnwindSafe(|| self.run(&items, &batch)));
                 if let Err(reason) = run.unwrap_or_else(|_| Err("the backend panicked".to_owned())) {
+                    // First, so that what comes again goes elsewhere where there is an elsewhere.
+                    self.shared.queue.worker_replacing(self.presence.number);
                     self.failed(items, &reason);
                     if !self.replaced() {
                         return;
@@ -137,7 +139,8 @@ impl Runner {
     fn run(&mut self, items: &[Item], batch: &Batch) -> Result<(), String> {
         let Shared { spec, queue, passes, .. } = &*self.shared;
         let started = Instant::now();
-        let raw = self.backend.run(batch.rows, &batch.input).map_err(|e| e.to_string())?;
+        let backend = self.backend.as_mut().ok_or("there is no session")?;
+        let raw = backend.run(batch.rows, &batch.input).map_err(|e| e.to_string())?;
         let width = spec.output_len();
         if raw.len() != batch.rows * width {
             let (got, rows, expected) = (raw.len(), batch.rows, batch.rows * width);
@@ -178,32 +181,27 @@ impl Runner {
     /// worker is down, and tries again after pauses.
     fn replaced(&mut self) -> bool {
         let (mut pause, mut held) = (FIRST_PAUSE, Vec::new());
+        self.backend = None;
         loop {
+            // What was composed for this worker is for others now; its buffer stays here until there is a session again.
+            if let Ok(mut batch) = self.composed.try_recv() {
+                self.shared.queue.give_back(std::mem::take(&mut batch.items));
+                held.push(batch);
+            }
             let opened = catch_unwind(AssertUnwindSafe(|| (self.open)()));
             let error = match opened {
                 Ok(Ok(backend)) => {
-                    self.backend = backend;
-                    if !self.presence.up {
-                        self.presence.up = true;
-                        self.shared.queue.worker_up(self.presence.number);
-                        tracing::info!(model = self.shared.queue.model(), "a worker is up again");
-                    }
+                    self.backend = Some(backend);
+                    self.shared.queue.worker_up(self.presence.number);
+                    tracing::info!(model = self.shared.queue.model(), "a worker is up again");
                     held.into_iter().for_each(|buffer| drop(self.free.send(buffer)));
                     return true;
                 }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "opening a session panicked".to_owned(),
             };
-            if self.presence.up {
-                self.presence.up = false;
-                self.shared.queue.worker_down(self.presence.number, &error);
-            }
+            self.shared.queue.worker_down(self.presence.number, &error);
             tracing::error!(model = self.shared.queue.model(), error, "a worker is down");
-            // What was composed for this worker is for others now; its buffer stays here until there is a session again.
-            if let Ok(mut batch) = self.composed.try_recv() {
-                self.shared.queue.give_back(std::mem::take(&mut batch.items));
-                held.push(batch);
-            }
             if self.shared.queue.is_closed_after(pause) {
                 return false;
             }

@@ -90,7 +90,7 @@ async fn watch(health: &HealthReporter, service: &Service) {
             if ready {
                 tracing::info!("ready again");
             } else {
-                tracing::error!("not ready: a model has no worker");
+                tracing::error!("not ready: no model has a worker");
             }
             tell(health, ready).await;
         }

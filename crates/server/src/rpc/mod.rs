@@ -81,9 +81,9 @@ impl Service {
         Ok(Self { state: Arc::new(state) })
     }
 
-    /// Whether every model that serves has a worker that can work.
+    /// Whether any model has a worker that can work: one that has lost its own takes nothing from the others.
     pub fn is_ready(&self) -> bool {
-        self.state.models.all().filter_map(|(_, _, state, _)| state.as_ref().ok()).all(|s| s.is_ready())
+        self.state.models.all().filter_map(|(_, _, state, _)| state.as_ref().ok()).any(|s| s.is_ready())
     }
 
     /// Pictures that have been through any model since the service opened.

@@ -11,7 +11,7 @@ use unmask_explainer::fill::adversarial::Search;
 use unmask_explainer::image::{self, Limits};
 use unmask_pool::{Job, Limits as JobLimits, Meter, Served};
 
-use super::{Caller, Saving, Seen, bill, read, whole};
+use super::{Caller, Saving, Seen, Why, bill, read, whole};
 use crate::decode::{ExplainJob, FillChoice, Subject};
 use crate::error::RequestError;
 use crate::fills::{Fills, Found, Key, Paid};
@@ -38,7 +38,12 @@ impl Searched {
             Paid::Here => bill::together(own, &self.found),
             Paid::Shared | Paid::Cached => own,
         };
-        (meter, bill::search(announced, &self.found.sample, self.paid))
+        let mut savings = bill::search(announced, &self.found.sample, self.paid);
+        if self.paid == Paid::Here {
+            savings.push(Saving { why: Why::Duplicate, passes: self.found.meter.duplicate });
+            savings.retain(|saving| saving.passes > 0);
+        }
+        (meter, savings)
     }
 }
 
