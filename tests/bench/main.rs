@@ -119,6 +119,24 @@ fn main() -> anyhow::Result<()> {
     let bench = Bench { root, layout, repeats: args.repeats, requests: args.requests, tokio, runtime };
     let mut table = Table::new(&bench, &serving)?;
 
+    // What sessions and batching are worth, and what is left of both.
+    let one = Layout { workers: 1, threads: 1, batch: 1 };
+    let many = Layout { workers: layout.workers, threads: layout.threads, batch: 1 };
+    let (mut sessions, mut batching) = (Vec::new(), Vec::new());
+    for _ in 0..bench.repeats {
+        let [alone, beside, best] = [one, many, layout].map(|layout| bench.bare(layout));
+        let (alone, beside, best) = (alone?, beside?, best?);
+        sessions.push(beside / alone);
+        batching.push(best / beside);
+    }
+    table.measured(
+        "bare: the best sessions over one session of one thread, batch 1",
+        &format!("{:.2}", median(sessions)),
+    );
+    table.measured(
+        "bare: the best batch over batch 1, in the same sessions",
+        &format!("{:.2}", median(batching)),
+    );
     table.say("inside one RISE-4000");
     let service = bench.service(&[]);
     let inside = bench.share(|| rate(&bench, &service, rise(4000)))?;
