@@ -266,6 +266,25 @@ async fn a_label_map_is_no_segmentation_of_a_dataset() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_odd_word_of_an_item_costs_that_item_alone() {
+    let service = Root::new(&[]).service(&[]);
+    let mut requests = vec![plan(quick())];
+    for (i, label) in ["nope", "nope\n", "\u{e9}", "\u{1b}", &*"x".repeat(200)].into_iter().enumerate() {
+        let picture = v1::DatasetPicture {
+            image: sample("astronaut-mouth.png"),
+            label: label.into(),
+            ..Default::default()
+        };
+        requests.push(item(&i.to_string(), dataset_item::Kind::Picture(picture)));
+    }
+    requests.push(picture("good", "", sample("astronaut-mouth.png")));
+    let (rows, summary) = run(&service, requests).await.unwrap();
+    assert!(rows[..5].iter().all(|row| reason(row).contains("label")), "{rows:?}");
+    assert_eq!((rows.len(), summary.failed), (6, 5));
+    answer(&rows[5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_picture_without_a_mask_has_all_figures_that_need_none() {
     let service = Root::new(&[]).service(&[]);
     let metrics = [quick(), vec![metric(metric::Kind::Auroc(v1::Auroc {}))]].concat();

@@ -64,8 +64,8 @@ struct Kept {
     calibration: Calibration,
 }
 
-/// Batch sizes that are timed, on the processor and on other devices.
-const ON_CPU: [usize; 6] = [1, 2, 4, 8, 16, 32];
+/// Batch sizes that are timed, on the processor, where larger ones gain nothing and keep others waiting, and on other devices.
+const ON_CPU: [usize; 4] = [1, 2, 4, 8];
 const ON_DEVICE: [usize; 8] = [1, 4, 16, 32, 64, 128, 256, 512];
 /// How long a layout is timed, and how often: others slow it down and nothing speeds it up, so that the best time counts.
 pub(crate) const SPAN: Duration = Duration::from_millis(200);
@@ -266,13 +266,15 @@ pub fn bare_speed(
     Ok(speed(&candidate.spec, &candidate.golden, &mut sessions, layout.batch, span)?)
 }
 
-/// What the cache has for this key. A file that cannot be read, or is of another key, is none.
-pub(crate) fn kept(cache: &Path, key: &Key) -> Option<Calibration> {
+/// What the cache has for this key, if it is one of the layouts that would be timed. A file that cannot be read, or is of another
+/// key, is none.
+pub(crate) fn kept(cache: &Path, key: &Key, possible: &[Layout]) -> Option<Calibration> {
     let bytes = std::fs::read(file(cache, key)).ok()?;
     let kept: Kept = serde_json::from_slice(&bytes).ok()?;
-    let layout = kept.calibration.chosen;
-    let sound = [layout.workers, layout.threads, layout.batch].iter().all(|n| (1..=1024).contains(n));
-    (kept.key == *key && sound).then_some(kept.calibration)
+    // Only what could have been measured here is believed: a file may have been written by anybody.
+    let Calibration { chosen, points } = &kept.calibration;
+    let measured = points.iter().any(|point| point.layout == *chosen);
+    (kept.key == *key && measured && possible.contains(chosen)).then_some(kept.calibration)
 }
 
 /// Keeps a calibration, where there can be files; it is measured again otherwise.
@@ -350,6 +352,8 @@ mod tests {
             unmask: "0".into(),
         };
         let found = Calibration { chosen: point(2, 1, 4, 0.0).layout, points: vec![point(2, 1, 4, 812.5)] };
+        let possible = layouts(Device::Cpu, 2, [None, Some(1), None]);
+        let kept = |_: &Path, key: &Key| kept(&dir, key, &possible);
         assert_eq!(kept(&dir, &key("a")), None);
         keep(&dir, &key("a"), &found);
         assert_eq!(kept(&dir, &key("a")), Some(found.clone()));
@@ -359,18 +363,21 @@ mod tests {
         assert_eq!(kept(&dir, &key("b")), None);
         std::fs::write(file(&dir, &key("a")), b"{").unwrap();
         assert_eq!(kept(&dir, &key("a")), None);
-        let mad = Calibration { chosen: Layout { workers: 0, threads: 1, batch: 1 }, ..found };
-        keep(&dir, &key("a"), &mad);
-        assert_eq!(kept(&dir, &key("a")), None);
+        for (workers, batch) in [(0, 1), (500, 4), (2, 3), (2, 8)] {
+            // The last is possible and was not measured.
+            let mad = Calibration { chosen: Layout { workers, threads: 1, batch }, ..found.clone() };
+            keep(&dir, &key("a"), &mad);
+            assert_eq!(kept(&dir, &key("a")), None, "{workers} {batch}");
+        }
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
-    /// A model of the sum of a picture and of what a batch adds to it, which fails in batches of 32.
+    /// A model of the sum of a picture and of what a batch adds to it, which fails in batches of 8.
     struct Batched(fn(usize) -> f32);
 
     impl Backend for Batched {
         fn run(&mut self, batch: usize, input: &[f32]) -> Result<Vec<f32>, BackendError> {
-            if batch == 32 {
+            if batch == 8 {
                 return Err(BackendError::Run("out of memory".into()));
             }
             let added = (self.0)(batch);
@@ -385,20 +392,20 @@ mod tests {
         let golden = Golden { input, scores, rows: 2, tolerance: 0.1 };
         let layouts = layouts(Device::Cpu, 2, [None; 3]);
         let open = &mut |_| Ok(Box::new(Batched(added)) as Box<dyn Backend>);
-        let plan = Plan { layouts: &layouts, batch: 8, span: Duration::from_millis(5) };
+        let plan = Plan { layouts: &layouts, batch: 4, span: Duration::from_millis(5) };
         calibrate(&spec, &golden, &plan, open).unwrap().unwrap()
     }
 
     #[test]
     fn a_layout_that_fails_is_left_out_and_takes_nothing_from_the_others() {
         let batches: Vec<usize> = found(|_| 0.0).points.iter().map(|point| point.layout.batch).collect();
-        assert_eq!(batches, [1, 2, 4, 8, 16, 1, 2, 4, 8, 16]);
+        assert_eq!(batches, [1, 2, 4, 1, 2, 4]);
     }
 
     #[test]
     fn where_scores_depend_on_the_size_of_a_batch_the_size_stays() {
         let sized = found(|batch| batch as f32 * 1e-3);
-        assert!(sized.points.iter().all(|point| point.layout.batch == 8), "{sized:?}");
-        assert_eq!(sized.chosen.batch, 8);
+        assert!(sized.points.iter().all(|point| point.layout.batch == 4), "{sized:?}");
+        assert_eq!(sized.chosen.batch, 4);
     }
 }

@@ -252,7 +252,8 @@ impl Source {
             pinned,
             unmask: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let known = || calibrate::kept(settings.cache.as_deref()?, &key);
+        let layouts = layouts(device, cores, pinned);
+        let known = || calibrate::kept(settings.cache.as_deref()?, &key, &layouts);
         let known = match settings.calibration {
             Calibrating::Cached => match known() {
                 None => return Ok((default, None)),
@@ -266,7 +267,6 @@ impl Source {
             return Ok((calibration.chosen, Some(calibration)));
         }
         let started = std::time::Instant::now();
-        let layouts = layouts(device, cores, pinned);
         let open = &mut |threads| self.open(device, threads);
         let plan = Plan { layouts: &layouts, batch: default.batch, span: SPAN };
         let Some(found) = calibrate(&self.spec, &self.golden, &plan, open)? else {

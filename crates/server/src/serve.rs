@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::server::NamedService as _;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::util::MapResponseLayer;
@@ -71,7 +71,9 @@ pub async fn serve(
         tell(&health, false).await;
     };
     let done = async move {
-        server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop).await?;
+        // Small answers must not wait for the acknowledgement of their headers.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        server.serve_with_incoming_shutdown(incoming, stop).await?;
         Ok(())
     };
     Ok(Running { address, done })

@@ -134,8 +134,11 @@ pub(crate) fn item(
     let item = match message.kind {
         None => Err(invalid("item.kind", "is not set, set picture or row".into())),
         Some(dataset_item::Kind::Picture(picture)) => {
-            let family = word(&picture.family, 0).map_err(|message| invalid("item.picture.family", message));
-            family.map(|()| Item::Picture(Box::new(picture)))
+            let words = [("item.picture.family", &picture.family), ("item.picture.label", &picture.label)];
+            let check =
+                |(field, given): (&str, &String)| word(given, 0).map_err(|message| invalid(field, message));
+            let checked = words.into_iter().try_for_each(check);
+            checked.map(|()| Item::Picture(Box::new(picture)))
         }
         Some(dataset_item::Kind::Row(row)) => match known(&row, job) {
             Ok(known) => Ok(Item::Known(Box::new((v1::DatasetRow { id: id.clone(), ..row }, known)))),
