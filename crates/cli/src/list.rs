@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use prost::Message;
 use unmask_protocol::v1;
 use unmask_server::{CalibrationWord, Service};
 
@@ -13,8 +14,7 @@ use crate::fields;
 pub(crate) async fn models(args: List) -> anyhow::Result<ExitCode> {
     let answer = Client::open(&args.place, None).await?.models().await?;
     let mut out = std::io::stdout();
-    if args.format == Format::Json {
-        writeln!(out, "{:#}", fields::json("ListModelsResponse", &answer)?)?;
+    if as_json(&mut out, args.format, "ListModelsResponse", &answer)? {
         return Ok(ExitCode::SUCCESS);
     }
     for model in &answer.models {
@@ -43,6 +43,19 @@ pub(crate) async fn models(args: List) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints an answer as JSON, where that was asked for.
+fn as_json<T: Message>(
+    out: &mut impl std::io::Write,
+    format: Format,
+    name: &str,
+    answer: &T,
+) -> anyhow::Result<bool> {
+    if format == Format::Json {
+        writeln!(out, "{:#}", fields::json(name, answer)?)?;
+    }
+    Ok(format == Format::Json)
+}
+
 /// How a model runs here, in one line.
 fn serving(serving: &v1::Serving) -> String {
     let layout = serving.layout.unwrap_or_default();
@@ -68,8 +81,7 @@ pub(crate) async fn calibrate(args: Calibrate) -> anyhow::Result<ExitCode> {
     let service = tokio::task::spawn_blocking(move || Service::open(&config)).await??;
     let answer = Client::InProcess(service).models().await?;
     let mut out = std::io::stdout();
-    if args.format == Format::Json {
-        writeln!(out, "{:#}", fields::json("ListModelsResponse", &answer)?)?;
+    if as_json(&mut out, args.format, "ListModelsResponse", &answer)? {
         return Ok(ExitCode::SUCCESS);
     }
     for model in &answer.models {
@@ -96,8 +108,7 @@ pub(crate) async fn calibrate(args: Calibrate) -> anyhow::Result<ExitCode> {
 pub(crate) async fn methods(args: List) -> anyhow::Result<ExitCode> {
     let answer = Client::open(&args.place, None).await?.methods().await?;
     let mut out = std::io::stdout();
-    if args.format == Format::Json {
-        writeln!(out, "{:#}", fields::json("ListMethodsResponse", &answer)?)?;
+    if as_json(&mut out, args.format, "ListMethodsResponse", &answer)? {
         return Ok(ExitCode::SUCCESS);
     }
     for (title, entries) in
@@ -114,8 +125,7 @@ pub(crate) async fn methods(args: List) -> anyhow::Result<ExitCode> {
 pub(crate) async fn metrics(args: List) -> anyhow::Result<ExitCode> {
     let answer = Client::open(&args.place, None).await?.metrics().await?;
     let mut out = std::io::stdout();
-    if args.format == Format::Json {
-        writeln!(out, "{:#}", fields::json("ListMetricsResponse", &answer)?)?;
+    if as_json(&mut out, args.format, "ListMetricsResponse", &answer)? {
         return Ok(ExitCode::SUCCESS);
     }
     for metric in &answer.metrics {

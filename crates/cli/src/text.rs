@@ -56,23 +56,37 @@ pub(crate) fn explanation(name: &str, answer: &v1::ExplainResponse) -> Result<St
             percent(region.area_share)
         )?;
     }
-    let cost = answer.cost.clone().unwrap_or_default();
-    let model = answer.model.clone().unwrap_or_default();
-    let seed = answer.resolved.as_ref().map_or(0, |r| r.seed);
-    writeln!(
-        text,
-        "  {} passes of {} announced in {:.2} s; {}@{} sha256 {:.12}; seed {seed}",
-        cost.run,
-        cost.announced,
-        answer.timings.unwrap_or_default().total_ms / 1e3,
-        model.name,
-        model.version,
-        model.sha256,
-    )?;
-    for warning in &answer.warnings {
-        writeln!(text, "  note: {warning}")?;
+    let foot = Foot {
+        cost: answer.cost.as_ref(),
+        timings: answer.timings,
+        model: answer.model.as_ref(),
+        seed: answer.resolved.as_ref().map_or(0, |r| r.seed),
+        warnings: &answer.warnings,
+    };
+    Ok(text + &foot.lines())
+}
+
+/// What stands below every answer that costs passes.
+pub(crate) struct Foot<'a> {
+    pub(crate) cost: Option<&'a v1::Cost>,
+    pub(crate) timings: Option<v1::Timings>,
+    pub(crate) model: Option<&'a v1::ModelVersion>,
+    pub(crate) seed: u64,
+    pub(crate) warnings: &'a [String],
+}
+
+impl Foot<'_> {
+    pub(crate) fn lines(&self) -> String {
+        let cost = self.cost.cloned().unwrap_or_default();
+        let model = self.model.cloned().unwrap_or_default();
+        let seconds = self.timings.unwrap_or_default().total_ms / 1e3;
+        let mut text = format!(
+            "  {} passes of {} announced in {seconds:.2} s; {}@{} sha256 {:.12}; seed {}\n",
+            cost.run, cost.announced, model.name, model.version, model.sha256, self.seed
+        );
+        self.warnings.iter().for_each(|warning| text += &format!("  note: {warning}\n"));
+        text
     }
-    Ok(text)
 }
 
 /// `adversarial fill: flipped in 3 steps, 64 passes; margin +3.10 to -2.40; largest change 12.0, mean 8.1 of 255`.

@@ -11,7 +11,7 @@ use unmask_core::{ForwardError, Perturbation, Round, Tensor};
 
 use crate::answers::{Answers, Waited};
 use crate::probe::Batching;
-use crate::queue::Queue;
+use crate::queue::{Place, Queue};
 use crate::schedule::Item;
 
 /// Switches between threads that are explored at places where none has to wait; all orders of so few are enough for what goes
@@ -49,6 +49,20 @@ fn worker(queue: &Arc<Queue>, number: usize) -> JoinHandle<usize> {
     })
 }
 
+/// A job with a place.
+fn enter(queue: &Arc<Queue>) -> (Arc<Answers>, Place) {
+    let answers = Arc::new(Answers::default());
+    let place = queue.enter(&answers, 1).unwrap();
+    (answers, place)
+}
+
+/// Asks for so many rows and waits for them.
+fn ask(answers: &Answers, place: &Place, rows: usize) -> Result<Waited, ForwardError> {
+    answers.expect(0, rows, 1);
+    place.submit(0, round(rows))?;
+    answers.wait(0)
+}
+
 fn is_scores(waited: &Result<Waited, ForwardError>, rows: usize) -> bool {
     matches!(waited, Ok(Waited::Scores(scores)) if scores.len() == rows
         && scores.rows().enumerate().all(|(i, row)| row == [i as f32]))
@@ -59,11 +73,8 @@ fn every_row_is_run_once_and_the_job_is_woken() {
     explore(|| {
         let queue = Queue::new("m".into(), 2, 1);
         let worker = worker(&queue, 0);
-        let answers = Arc::new(Answers::default());
-        let place = queue.enter(&answers, 1).unwrap();
-        answers.expect(0, 3, 1);
-        place.submit(0, round(3)).unwrap();
-        assert!(is_scores(&answers.wait(0), 3));
+        let (answers, place) = enter(&queue);
+        assert!(is_scores(&ask(&answers, &place, 3), 3));
         drop(place);
         queue.close("over");
         assert_eq!(worker.join().unwrap(), 3);
@@ -75,19 +86,12 @@ fn a_close_is_heard_by_workers_and_by_whoever_waits() {
     explore(|| {
         let queue = Queue::new("m".into(), 2, 1);
         let worker = worker(&queue, 0);
-        let answers = Arc::new(Answers::default());
-        let place = queue.enter(&answers, 1).unwrap();
-        answers.expect(0, 1, 1);
+        let (answers, place) = enter(&queue);
         let closing = Arc::clone(&queue);
         let closer = thread::spawn(move || closing.close("over"));
-        match place.submit(0, round(1)) {
-            // Taken before the close, it is answered; else it is told.
-            Ok(()) => {
-                let waited = answers.wait(0);
-                assert!(is_scores(&waited, 1) || matches!(waited, Err(ForwardError::Backend { .. })));
-            }
-            Err(error) => assert!(matches!(error, ForwardError::Backend { .. })),
-        }
+        // Taken before the close, it is answered; else it is told.
+        let waited = ask(&answers, &place, 1);
+        assert!(is_scores(&waited, 1) || matches!(waited, Err(ForwardError::Backend { .. })));
         closer.join().unwrap();
         worker.join().unwrap();
     });
@@ -98,13 +102,10 @@ fn a_cancelled_job_ends_whatever_its_workers_do() {
     explore(|| {
         let queue = Queue::new("m".into(), 2, 1);
         let worker = worker(&queue, 0);
-        let answers = Arc::new(Answers::default());
-        let place = queue.enter(&answers, 1).unwrap();
-        answers.expect(0, 1, 1);
-        place.submit(0, round(1)).unwrap();
+        let (answers, place) = enter(&queue);
         let cancelling = Arc::clone(&answers);
         let canceller = thread::spawn(move || cancelling.cancel());
-        let waited = answers.wait(0);
+        let waited = ask(&answers, &place, 1);
         assert!(is_scores(&waited, 1) || matches!(waited, Err(ForwardError::Cancelled)));
         canceller.join().unwrap();
         drop(place);
@@ -126,12 +127,9 @@ fn what_one_worker_could_not_run_is_run_by_another() {
             }
             failing.worker_gone(0, "lost");
         });
-        let answers = Arc::new(Answers::default());
-        let place = queue.enter(&answers, 1).unwrap();
-        answers.expect(0, 2, 1);
-        place.submit(0, round(2)).unwrap();
+        let (answers, place) = enter(&queue);
         let worker = worker(&queue, 1);
-        assert!(is_scores(&answers.wait(0), 2));
+        assert!(is_scores(&ask(&answers, &place, 2), 2));
         drop(place);
         queue.close("over");
         assert_eq!(worker.join().unwrap(), 2);
@@ -155,16 +153,9 @@ fn nobody_waits_for_a_model_whose_last_worker_is_down() {
                 answer(&items);
             }
         });
-        let answers = Arc::new(Answers::default());
-        let place = queue.enter(&answers, 1).unwrap();
-        answers.expect(0, 1, 1);
-        match place.submit(0, round(1)) {
-            Ok(()) => {
-                let waited = answers.wait(0);
-                assert!(is_scores(&waited, 1) || matches!(waited, Err(ForwardError::Backend { .. })));
-            }
-            Err(error) => assert!(matches!(error, ForwardError::Backend { .. })),
-        }
+        let (answers, place) = enter(&queue);
+        let waited = ask(&answers, &place, 1);
+        assert!(is_scores(&waited, 1) || matches!(waited, Err(ForwardError::Backend { .. })));
         drop(place);
         queue.close("over");
         worker.join().unwrap();

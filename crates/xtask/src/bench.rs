@@ -6,8 +6,7 @@ use crate::{onnxruntime, python};
 
 pub(crate) fn run(rest: &[String]) -> anyhow::Result<()> {
     if rest == ["--parts"] {
-        let parts = ["bench", "--locked", "-p", "unmask-core", "-p", "unmask-explainer"];
-        return tools::run(cargo().args(parts));
+        return tools::run(cargo().args(["bench", "--locked", "-p", "unmask-tests", "--benches"]));
     }
     let library = onnxruntime::library()?;
     let python = python::environment(&root().join("tests/bench/requirements.txt"))?;

@@ -1,6 +1,8 @@
-//! Who may import whom, checked against the manifests. The table is the one of ARCHITECTURE.md.
+//! Who may import whom, checked against the manifests, and what the pure rooms may not name, checked against their sources. The
+//! table is the one of ARCHITECTURE.md.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
@@ -35,6 +37,11 @@ const RULES: &[Rule] = &[
     Rule { name: "xtask", ours: &[], never: WIRE },
 ];
 
+/// Rooms without clock, files, sockets, threads or environment, in tests and benches as well: what needs one stands in `tests`.
+const PURE: &[&str] = &["core", "explainer"];
+const IMPURE: &[&str] =
+    &["std::fs", "std::net", "std::process", "std::time", "std::thread", "std::env", "env!(", "SystemTime"];
+
 #[derive(Deserialize)]
 struct Manifest {
     #[serde(default)]
@@ -57,12 +64,33 @@ pub(crate) fn check() -> anyhow::Result<()> {
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         faults.extend(faults_of(rule, &toml::from_str(&text)?));
+        if PURE.contains(&rule.name) {
+            sources(&crates.join(&name), &mut |path, text| faults.extend(impurities(path, text)))?;
+        }
     }
     if !faults.is_empty() {
         bail!("imports:\n  {}", faults.join("\n  "));
     }
     say("imports: every edge is in the table");
     Ok(())
+}
+
+/// Shows every Rust file below a folder.
+fn sources(dir: &Path, each: &mut dyn FnMut(&str, &str)) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sources(&path, each)?;
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            each(&path.display().to_string(), &std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn impurities(path: &str, text: &str) -> Vec<String> {
+    let named = IMPURE.iter().filter(|word| text.contains(**word));
+    named.map(|word| format!("{path} names {word}, and its room is pure")).collect()
 }
 
 fn faults_of(rule: &Rule, manifest: &Manifest) -> Vec<String> {
@@ -97,6 +125,14 @@ mod tests {
             faults_of(rule, &manifest),
             ["explainer must not know tokio", "explainer may not use unmask-pool"]
         );
+    }
+
+    #[test]
+    fn a_pure_room_names_no_file_and_no_clock() {
+        let text = "use std::time::Duration;\nlet path = env!(\"X\");\n";
+        let expected = ["std::time", "env!("].map(|word| format!("a.rs names {word}, and its room is pure"));
+        assert_eq!(impurities("a.rs", text), expected);
+        assert!(impurities("a.rs", "use std::sync::Arc;\n").is_empty());
     }
 
     #[test]

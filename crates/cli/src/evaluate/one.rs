@@ -75,23 +75,14 @@ fn evaluation(
     for evaluated in answer.evaluated.iter().filter(|evaluated| !evaluated.missing.is_empty()) {
         writeln!(text, "  no {}: {}", evaluated.name, evaluated.missing)?;
     }
-    let cost = answer.cost.clone().unwrap_or_default();
-    let model = answer.model.clone().unwrap_or_default();
-    writeln!(
-        text,
-        "  {} passes of {} announced in {:.2} s; {}@{} sha256 {:.12}; seed {}",
-        cost.run,
-        cost.announced,
-        answer.timings.unwrap_or_default().total_ms / 1e3,
-        model.name,
-        model.version,
-        model.sha256,
-        answer.resolved.as_ref().map_or(0, |plan| plan.seed),
-    )?;
-    for warning in &answer.warnings {
-        writeln!(text, "  note: {warning}")?;
-    }
-    Ok(text)
+    let foot = text::Foot {
+        cost: answer.cost.as_ref(),
+        timings: answer.timings,
+        model: answer.model.as_ref(),
+        seed: answer.resolved.as_ref().map_or(0, |plan| plan.seed),
+        warnings: &answer.warnings,
+    };
+    Ok(text + &foot.lines())
 }
 
 /// The figures of the plan's metric `i`, those of one direction side by side, and why there are none where there are none.

@@ -9,18 +9,14 @@ use unmask_explainer::image::{self, Frame, Limits, Rect};
 use unmask_explainer::methods::rise::Fold;
 use unmask_explainer::render::{self, Scene};
 use unmask_explainer::segment::{Quickshift, Segmentation, Slic};
+use unmask_tests::sample;
 
 fn spec(side: usize) -> InputSpec {
     ModelSpec::plain("m", side, side, &["real", "fake"]).input
 }
 
-fn sample() -> Vec<u8> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/samples/astronaut-mouth.png");
-    std::fs::read(path).expect("the samples ship with the project")
-}
-
 fn parts(criterion: &mut Criterion) {
-    let bytes = sample();
+    let bytes = sample("astronaut-mouth.png");
     let picture = image::decode(&bytes, &Limits::default()).expect("it is a picture");
     let whole = Rect { x: 0, y: 0, width: picture.width(), height: picture.height() };
     criterion.bench_function("decode a PNG of 128 x 128 to a tensor", |b| {
