@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use unmask_core::{Ended, Forward, ForwardError, ModelSpec, Perturbation, ROUND, Round, Scores, Tensor};
@@ -61,12 +61,13 @@ pub struct Job {
     rounds: AtomicU64,
     elsewhere: AtomicU64,
     clock: Mutex<Clock>,
-    /// Whole pictures that have been scored, the request's own first.
-    known: Mutex<Vec<(Arc<Tensor>, Vec<f32>)>>,
+    /// Whole pictures that have been scored, the request's own first. None is kept alive: one that nobody holds cannot be asked
+    /// for again, and its place in memory is not another's while it is remembered here.
+    known: Mutex<Vec<(Weak<Tensor>, Vec<f32>)>>,
 }
 
 /// Whole pictures whose scores are kept.
-const KNOWN: usize = 8;
+const KNOWN: usize = 64;
 
 /// A round that workers have.
 struct Flight {
@@ -155,7 +156,8 @@ impl Job {
     /// The scores of a whole picture that have been asked for before.
     fn known(&self, picture: &Arc<Tensor>) -> Option<Vec<f32>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().find(|(one, _)| Arc::ptr_eq(one, picture)).map(|(_, logits)| logits.clone())
+        let same = |(one, _): &&(Weak<Tensor>, _)| std::ptr::eq(one.as_ptr(), Arc::as_ptr(picture));
+        known.iter().find(same).map(|(_, logits)| logits.clone())
     }
 
     /// Waits for what is run of a round, and puts all of it together.
@@ -168,12 +170,13 @@ impl Job {
         };
         let row = |at: usize| run.as_ref().map(|scores| scores.row(at)).unwrap_or_default();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(picture, _)| picture.strong_count() > 0);
         for (at, picture) in whole {
             if known.len() == KNOWN {
                 // The request's own picture stays.
                 known.remove(1);
             }
-            known.push((picture, row(at).to_vec()));
+            known.push((Arc::downgrade(&picture), row(at).to_vec()));
         }
         drop(known);
         let mut logits = Vec::with_capacity(rows.len() * self.spec.classes());
