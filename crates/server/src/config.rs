@@ -100,7 +100,7 @@ pub struct Weights {
 
 /// Where workers, threads and batch come from where they are not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum CalibrationWord {
     /// The defaults.
     Off,
@@ -114,7 +114,7 @@ pub enum CalibrationWord {
 
 /// What happens when a device is not there.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum FallbackWord {
     /// The model is refused.
     #[default]
@@ -155,13 +155,46 @@ pub struct Log {
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum LogFormat {
     /// For people.
     #[default]
     Pretty,
     /// For machines.
     Json,
+}
+
+/// The meaning of a word, or what was got and what is allowed.
+fn meant<T: Copy>(got: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == got).map(|(_, meaning)| *meaning);
+    let allowed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+    found.ok_or_else(|| format!("got \"{got}\", allowed are {}", allowed()))
+}
+
+impl TryFrom<String> for CalibrationWord {
+    type Error = String;
+
+    fn try_from(got: String) -> Result<Self, String> {
+        let words =
+            [("off", Self::Off), ("cached", Self::Cached), ("load", Self::Load), ("anew", Self::Anew)];
+        meant(&got, &words)
+    }
+}
+
+impl TryFrom<String> for FallbackWord {
+    type Error = String;
+
+    fn try_from(got: String) -> Result<Self, String> {
+        meant(&got, &[("refuse", Self::Refuse), ("cpu", Self::Cpu)])
+    }
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(got: String) -> Result<Self, String> {
+        meant(&got, &[("pretty", Self::Pretty), ("json", Self::Json)])
+    }
 }
 
 impl Default for Server {
@@ -385,6 +418,21 @@ mod tests {
             let error = read(environment, overrides).unwrap_err().to_string();
             assert!(error.contains("unknown field"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_word_that_is_not_known_is_told_with_its_key_and_those_that_are() {
+        for (key, allowed) in [
+            ("pool.calibration", "off, cached, load, anew"),
+            ("pool.fallback", "refuse, cpu"),
+            ("log.format", "pretty, json"),
+        ] {
+            let error = read(&[], &[(key, "maybe")]).unwrap_err().to_string();
+            assert!(error.contains(&format!("got \"maybe\", allowed are {allowed}")), "{error}");
+            assert!(error.contains(key), "{error}");
+        }
+        let config = read(&[("UNMASK_POOL__CALIBRATION", "anew")], &[("log.format", "json")]).unwrap();
+        assert_eq!(config.pool_settings().calibration, Calibrating::Anew);
     }
 
     #[test]
