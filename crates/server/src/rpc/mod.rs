@@ -76,7 +76,7 @@ impl Service {
     pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
         let models = Models::load(config)?;
         let admission = Admission::new(config.server.max_jobs);
-        let (limits, fills) = (config.image_limits(), Fills::new(config.fills_policy()));
+        let (limits, fills) = (config.image.limits(), Fills::new(config.fills.policy()));
         let state = State { models, admission, limits, fills, progress, weights: config.pool.weights };
         Ok(Self { state: Arc::new(state) })
     }

@@ -1,0 +1,34 @@
+//! Which pictures are read.
+
+use serde::Deserialize;
+use unmask_explainer::image;
+
+use super::Bounds;
+
+/// Which pictures are read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Image {
+    /// Most pixels, told from the header before anything is decoded.
+    pub max_pixels: u64,
+    /// Fewest pixels on a side.
+    pub min_side: u32,
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        let limits = image::Limits::default();
+        Self { max_pixels: limits.max_pixels, min_side: limits.min_side }
+    }
+}
+
+impl Image {
+    pub(super) fn check(&self, bounds: &mut Bounds) {
+        bounds.within("image.max_pixels", self.max_pixels, 1 << 8, 1 << 30);
+        bounds.within("image.min_side", u64::from(self.min_side), 1, 1024);
+    }
+
+    pub(crate) fn limits(&self) -> image::Limits {
+        image::Limits { max_pixels: self.max_pixels, min_side: self.min_side }
+    }
+}

@@ -1,0 +1,247 @@
+//! Configuration: a file, then the environment, then flags, each over the last; what is typed becomes what is meant.
+//!
+//! Keys are the same everywhere: `pool.batch` in the file's `[pool]`, `UNMASK_POOL__BATCH` in the environment and
+//! `--set pool.batch=8` on the command line. A key that does not exist is refused, so that a slip of the pen is seen.
+
+mod fills;
+mod image;
+mod log;
+mod models;
+mod onnxruntime;
+mod pool;
+mod server;
+
+use std::path::Path;
+
+use ::config::{Environment, File, FileFormat};
+use serde::Deserialize;
+use thiserror::Error;
+use unmask_pool::Settings;
+
+use self::fills::Fills;
+use self::image::Image;
+pub use self::log::{Log, LogFormat};
+use self::models::Models;
+use self::onnxruntime::OnnxRuntime;
+pub use self::pool::CalibrationWord;
+use self::pool::Pool;
+pub(crate) use self::pool::Weights;
+use self::server::Server;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The socket and its limits.
+    pub server: Server,
+    /// Where models lie.
+    pub models: Models,
+    /// Where the library lies.
+    pub onnxruntime: OnnxRuntime,
+    /// Workers and batches.
+    pub pool: Pool,
+    /// Which pictures are read.
+    pub image: Image,
+    /// Which fills are kept.
+    pub fills: Fills,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// The meaning of a word, or what was got and what is allowed.
+fn meant<T: Copy>(got: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == got).map(|(_, meaning)| *meaning);
+    let allowed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+    found.ok_or_else(|| format!("got \"{got}\", allowed are {}", allowed()))
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// It cannot be read, or a key or type is wrong.
+    #[error("configuration: {0}")]
+    Read(#[from] ::config::ConfigError),
+    /// Values are out of bounds; all of them.
+    #[error("configuration: {}", .0.join("; "))]
+    Bounds(Vec<String>),
+}
+
+impl Config {
+    /// Reads the file, if one is named, the environment variables `UNMASK_...` and the overrides, in this order.
+    /// `ORT_DYLIB_PATH` names the library where nothing else does.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names every wrong key or value.
+    pub fn read(file: Option<&Path>, overrides: &[(String, String)]) -> Result<Self, ConfigError> {
+        // A variable that is not text is none of ours.
+        let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((key.into_string().ok()?, value.into_string().ok()?))
+        };
+        let environment = std::env::vars_os().filter_map(text).collect();
+        Self::read_from(file, environment, overrides)
+    }
+
+    fn read_from(
+        file: Option<&Path>,
+        environment: ::config::Map<String, String>,
+        overrides: &[(String, String)],
+    ) -> Result<Self, ConfigError> {
+        let mut builder = ::config::Config::builder();
+        if let Some(library) = environment.get("ORT_DYLIB_PATH").filter(|v| !v.is_empty()) {
+            builder = builder.set_default("onnxruntime.library", library.as_str())?;
+        }
+        if let Some(file) = file {
+            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        let variables = Environment::with_prefix("UNMASK")
+            .prefix_separator("_")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("pool.devices")
+            .source(Some(environment));
+        builder = builder.add_source(variables);
+        for (key, value) in overrides {
+            builder = match key.as_str() {
+                "pool.devices" => builder.set_override(key, value.split(',').collect::<Vec<_>>())?,
+                _ => builder.set_override(key, value.as_str())?,
+            };
+        }
+        let config: Self = builder.build()?.try_deserialize()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let mut bounds = Bounds::default();
+        self.server.check(&mut bounds);
+        self.pool.check(&mut bounds);
+        self.image.check(&mut bounds);
+        self.fills.check(&mut bounds);
+        if bounds.0.is_empty() { Ok(()) } else { Err(ConfigError::Bounds(bounds.0)) }
+    }
+
+    /// What the pool needs to know. A request may wait for a search, which has a place of its own.
+    pub(crate) fn pool_settings(&self) -> Settings {
+        self.pool.settings(2 * self.server.max_jobs)
+    }
+}
+
+/// What is wrong with values, each with its key.
+#[derive(Default)]
+struct Bounds(Vec<String>);
+
+impl Bounds {
+    fn within(&mut self, key: &str, value: u64, min: u64, max: u64) {
+        if !(min..=max).contains(&value) {
+            self.fault(format!("{key} is {value}, allowed is {min} to {max}"));
+        }
+    }
+
+    fn fault(&mut self, fault: String) {
+        self.0.push(fault);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use unmask_pool::{Calibrating, Device};
+
+    use super::*;
+    use crate::fills::Policy;
+
+    fn read(environment: &[(&str, &str)], overrides: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let own = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect::<Vec<_>>()
+        };
+        Config::read_from(None, own(environment).into_iter().collect(), &own(overrides))
+    }
+
+    #[test]
+    fn defaults_stand_where_nothing_is_said() {
+        let config = read(&[("PATH", "/bin")], &[]).unwrap();
+        assert_eq!(config.server.listen, "127.0.0.1:50051");
+        assert_eq!(config.pool.devices, ["cpu"]);
+    }
+
+    #[test]
+    fn flags_stand_over_the_environment() {
+        let environment = [("UNMASK_POOL__BATCH", "3"), ("UNMASK_POOL__DEVICES", "cpu,cuda:1")];
+        let config = read(&environment, &[("pool.batch", "5")]).unwrap();
+        assert_eq!(config.pool.batch, Some(5));
+        assert_eq!(config.pool.devices, ["cpu", "cuda:1"]);
+        assert_eq!(config.pool_settings().devices, [Device::Cpu, Device::Cuda(1)]);
+    }
+
+    #[test]
+    fn a_file_stands_under_both() {
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::fs::write(file.path(), "[pool]\nbatch = 2\nthreads = 4\n[log]\nformat = \"json\"\n").unwrap();
+        let over = [("pool.threads".to_owned(), "2".to_owned())];
+        let config = Config::read_from(Some(file.path()), ::config::Map::new(), &over).unwrap();
+        assert_eq!((config.pool.batch, config.pool.threads), (Some(2), Some(2)));
+        assert!(matches!(config.log.format, LogFormat::Json));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_wherever_it_stands() {
+        for (environment, overrides) in [
+            (&[("UNMASK_POOL__BATCHES", "3")][..], &[][..]),
+            (&[], &[("server.port", "1")]),
+            (&[("UNMASK_PORT", "1")], &[]),
+        ] {
+            let error = read(environment, overrides).unwrap_err().to_string();
+            assert!(error.contains("unknown field"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_not_known_is_told_with_its_key_and_those_that_are() {
+        for (key, allowed) in [
+            ("pool.calibration", "off, cached, load, anew"),
+            ("pool.fallback", "refuse, cpu"),
+            ("log.format", "pretty, json"),
+        ] {
+            let error = read(&[], &[(key, "maybe")]).unwrap_err().to_string();
+            assert!(error.contains(&format!("got \"maybe\", allowed are {allowed}")), "{error}");
+            assert!(error.contains(key), "{error}");
+        }
+        let config = read(&[("UNMASK_POOL__CALIBRATION", "anew")], &[("log.format", "json")]).unwrap();
+        assert_eq!(config.pool_settings().calibration, Calibrating::Anew);
+    }
+
+    #[test]
+    fn every_value_out_of_bounds_is_named() {
+        let wrong = [
+            ("pool.batch", "0"),
+            ("pool.devices", "gpu"),
+            ("pool.weights.bulk", "0"),
+            ("server.max_jobs", "9999"),
+            ("fills.max_bytes", "99999999999999"),
+            ("fills.ttl_seconds", "0"),
+        ];
+        assert_eq!(
+            read(&[], &wrong).unwrap_err().to_string(),
+            "configuration: server.max_jobs is 9999, allowed is 1 to 400; pool.batch is 0, allowed is 1 to 1024; \
+             pool.weights.bulk is 0, allowed is 1 to 1000; \
+             pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0; \
+             fills.max_bytes is 99999999999999, allowed is 0 to 68719476736; \
+             fills.ttl_seconds is 0, allowed is 1 to 86400"
+        );
+    }
+
+    #[test]
+    fn a_search_may_run_beside_each_request() {
+        let config = read(&[], &[("server.max_jobs", "7"), ("fills.max_bytes", "0")]).unwrap();
+        assert_eq!(config.pool_settings().jobs, 14);
+        assert_eq!(config.fills.policy(), Policy { max_bytes: 0, ttl: Duration::from_secs(600) });
+    }
+
+    #[test]
+    fn the_library_may_be_named_as_others_name_it() {
+        let environment = [("ORT_DYLIB_PATH", "/opt/libonnxruntime.so")];
+        assert_eq!(read(&environment, &[]).unwrap().onnxruntime.library, Path::new("/opt/libonnxruntime.so"));
+    }
+}

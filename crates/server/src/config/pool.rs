@@ -1,0 +1,143 @@
+//! Workers, batches, and the shares of classes of requests.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use unmask_pool::{Calibrating, Device, Fallback, Settings};
+
+use super::{Bounds, meant};
+
+/// Workers and batches.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pool {
+    /// Workers per device; where it is not given it is calibrated, or one per processor core, or one per GPU.
+    pub workers: Option<usize>,
+    /// Threads of each session; where it is not given it is calibrated, or one.
+    pub threads: Option<usize>,
+    /// Most pictures in one batch; where it is not given it is calibrated, or 8.
+    pub batch: Option<usize>,
+    /// Where what is not given comes from: "off", "cached", "load" or "anew". Default: "load" for a server, else "cached".
+    pub calibration: Option<CalibrationWord>,
+    /// Where calibrations are kept. Default: unmask in $XDG_CACHE_HOME or $HOME/.cache, else nowhere.
+    pub cache: Option<PathBuf>,
+    /// Shares of the classes of requests.
+    pub weights: Weights,
+    /// cpu, cuda:N, tensorrt:N.
+    pub devices: Vec<String>,
+    /// What happens when a device is not there: "refuse" or "cpu".
+    pub fallback: FallbackWord,
+}
+
+/// Shares of passes that requests of a class get beside others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Weights {
+    /// Somebody waits.
+    pub interactive: u32,
+    /// Neither.
+    pub normal: u32,
+    /// It may take its time.
+    pub bulk: u32,
+}
+
+/// Where workers, threads and batch come from where they are not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum CalibrationWord {
+    /// The defaults.
+    Off,
+    /// What was measured before, else the defaults.
+    Cached,
+    /// What was measured before, else measured when a model is loaded.
+    Load,
+    /// Measured whenever a model is loaded.
+    Anew,
+}
+
+/// What happens when a device is not there.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub enum FallbackWord {
+    /// The model is refused.
+    #[default]
+    Refuse,
+    /// The processor takes its place.
+    Cpu,
+}
+
+impl TryFrom<String> for CalibrationWord {
+    type Error = String;
+
+    fn try_from(got: String) -> Result<Self, String> {
+        let words =
+            [("off", Self::Off), ("cached", Self::Cached), ("load", Self::Load), ("anew", Self::Anew)];
+        meant(&got, &words)
+    }
+}
+
+impl TryFrom<String> for FallbackWord {
+    type Error = String;
+
+    fn try_from(got: String) -> Result<Self, String> {
+        meant(&got, &[("refuse", Self::Refuse), ("cpu", Self::Cpu)])
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        let devices = vec![Device::Cpu.to_string()];
+        let (workers, threads, batch, calibration, cache) = Default::default();
+        let (fallback, weights) = Default::default();
+        Self { workers, threads, batch, calibration, cache, weights, devices, fallback }
+    }
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { interactive: 16, normal: 4, bulk: 1 }
+    }
+}
+
+impl Pool {
+    pub(super) fn check(&self, bounds: &mut Bounds) {
+        bounds.within("pool.workers", self.workers.unwrap_or(1) as u64, 1, 256);
+        bounds.within("pool.threads", self.threads.unwrap_or(1) as u64, 1, 256);
+        bounds.within("pool.batch", self.batch.unwrap_or(1) as u64, 1, 1024);
+        let Weights { interactive, normal, bulk } = self.weights;
+        for (class, weight) in [("interactive", interactive), ("normal", normal), ("bulk", bulk)] {
+            bounds.within(&format!("pool.weights.{class}"), weight.into(), 1, 1000);
+        }
+        bounds.within("pool.devices (how many)", self.devices.len() as u64, 1, 64);
+        for device in &self.devices {
+            if let Err(error) = device.parse::<Device>() {
+                bounds.fault(format!("pool.devices: {error}"));
+            }
+        }
+    }
+
+    /// What the pool needs to know, where so many jobs may have a place.
+    pub(crate) fn settings(&self, jobs: usize) -> Settings {
+        let devices: Vec<Device> = self.devices.iter().filter_map(|d| d.parse().ok()).collect();
+        let fallback = match self.fallback {
+            FallbackWord::Refuse => Fallback::Refuse,
+            FallbackWord::Cpu => Fallback::Cpu,
+        };
+        let Self { workers, threads, batch, .. } = *self;
+        let calibration = match self.calibration {
+            Some(CalibrationWord::Off) => Calibrating::Off,
+            Some(CalibrationWord::Cached) | None => Calibrating::Cached,
+            Some(CalibrationWord::Load) => Calibrating::Load,
+            Some(CalibrationWord::Anew) => Calibrating::Anew,
+        };
+        let cache = self.cache.clone().or_else(usual_cache);
+        Settings { workers, threads, batch, jobs, devices, fallback, calibration, cache }
+    }
+}
+
+/// Where programs of this user keep what they can make again.
+fn usual_cache() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+    Some(base.join("unmask"))
+}
