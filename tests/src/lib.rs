@@ -66,6 +66,7 @@ impl Root {
             own("models.default", "selfblend-mobilenetv2"),
             own("onnxruntime.library", &from_set_up("ORT_DYLIB_PATH").to_string_lossy()),
             own("server.listen", "127.0.0.1:0"),
+            own("server.insecure", "true"),
             own("pool.calibration", "off"),
         ];
         overrides.extend(settings.iter().map(|(k, v)| own(k, v)));

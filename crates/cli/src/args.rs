@@ -58,14 +58,29 @@ pub(crate) struct Serve {
     /// Address and port [config: server.listen] [default: 127.0.0.1:50051]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    /// Serve without TLS, or to whoever comes, where that is configured [config: server.insecure]
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 /// In process or remote.
 #[derive(Group)]
 pub(crate) struct Where {
-    /// Ask this server instead of working in process, such as http://127.0.0.1:50051
+    /// Ask this server instead of working in process, such as http://127.0.0.1:50051 or https://unmask.example:50051
     #[arg(long, value_name = "URL", conflicts_with_all = ["config", "set", "models", "onnxruntime"])]
     pub(crate) server: Option<String>,
+    /// Certificates (PEM) that the server's is believed by; default: the system's
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(crate) ca: Option<PathBuf>,
+    /// This client's certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires_all = ["server", "key"])]
+    pub(crate) cert: Option<PathBuf>,
+    /// This client's private key (PEM)
+    #[arg(long, value_name = "FILE", requires_all = ["server", "cert"])]
+    pub(crate) key: Option<PathBuf>,
+    /// File that holds the bearer token to send
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(crate) token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) engine: Engine,
 }

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
-use tonic::transport::Channel;
+use anyhow::{Context as _, anyhow, bail};
+use tonic::metadata::AsciiMetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use tonic::{Code, Request, Response, Status};
 use unmask_protocol::v1;
 use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
@@ -26,9 +29,57 @@ pub(crate) enum Client {
 
 /// The services of a server.
 pub(crate) struct Remote {
-    explanations: ExplanationServiceClient<Channel>,
-    evaluations: EvaluationServiceClient<Channel>,
-    models: ModelServiceClient<Channel>,
+    explanations: ExplanationServiceClient<Sealed>,
+    evaluations: EvaluationServiceClient<Sealed>,
+    models: ModelServiceClient<Sealed>,
+}
+
+/// A channel that sends the caller's token with every request.
+type Sealed = InterceptedService<Channel, Token>;
+
+/// The `authorization` of every request, if there is one.
+#[derive(Clone)]
+pub(crate) struct Token(Option<AsciiMetadataValue>);
+
+impl Interceptor for Token {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// Connects to a server, by TLS where the URL says https.
+async fn channel(place: &Where, url: &str) -> anyhow::Result<Sealed> {
+    let read =
+        |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let mut endpoint =
+        Channel::from_shared(url.to_owned()).with_context(|| format!("--server {url} is not a URL"))?;
+    if endpoint.uri().scheme_str() == Some("https") {
+        let mut tls = ClientTlsConfig::new();
+        tls = match &place.ca {
+            Some(file) => tls.ca_certificate(Certificate::from_pem(read(file)?)),
+            None => tls.with_native_roots(),
+        };
+        if let (Some(cert), Some(key)) = (&place.cert, &place.key) {
+            tls = tls.identity(Identity::from_pem(read(cert)?, read(key)?));
+        }
+        endpoint = endpoint.tls_config(tls).context("cannot use the certificates")?;
+    } else if place.ca.is_some() || place.cert.is_some() {
+        bail!("--ca, --cert and --key are for a --server with https://");
+    }
+    let token = place.token_file.as_deref().map(|file| -> anyhow::Result<_> {
+        let text = String::from_utf8(read(file)?).ok();
+        let value = text.and_then(|text| format!("Bearer {}", text.trim()).parse().ok());
+        let mut value: AsciiMetadataValue =
+            value.with_context(|| format!("{} holds no token", file.display()))?;
+        value.set_sensitive(true);
+        Ok(value)
+    });
+    let token = Token(token.transpose()?);
+    let channel = endpoint.connect().await.with_context(|| format!("cannot reach {url}"))?;
+    Ok(InterceptedService::new(channel, token))
 }
 
 /// The configuration from file, environment and flags. Commands other than `serve` log errors only, unless told.
@@ -56,9 +107,7 @@ impl Client {
                 tokio::task::spawn_blocking(move || Service::with_progress(&config, progress)).await??;
             return Ok(Self::InProcess(service));
         };
-        let endpoint =
-            Channel::from_shared(url.clone()).with_context(|| format!("--server {url} is not a URL"))?;
-        let channel = endpoint.connect().await.with_context(|| format!("cannot reach {url}"))?;
+        let channel = channel(place, url).await?;
         let explanations = ExplanationServiceClient::new(channel.clone())
             .max_decoding_message_size(MOST_ANSWER_BYTES)
             .max_encoding_message_size(usize::MAX);

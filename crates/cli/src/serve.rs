@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use unmask_server::{CalibrationWord, Service, serve};
+use unmask_server::{Service, check, serve};
 
 use crate::args::Serve;
 use crate::client::config;
@@ -18,10 +18,10 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     // Handlers stand before models load, so that a signal during a long load is heard.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = watched(signals);
-    let listen: Vec<_> = args.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect();
-    let mut config = config(&args.engine, &listen, false)?;
-    // A server runs long enough to be worth a few seconds of measuring.
-    config.pool.calibration.get_or_insert(CalibrationWord::Load);
+    let mut flags: Vec<_> = args.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect();
+    flags.extend(args.insecure.then(|| ("server.insecure".to_owned(), "true".to_owned())));
+    let config = config(&args.engine, &flags, false)?.serving();
+    check(&config)?;
 
     let loading = config.clone();
     let mut stopped = stop.clone();

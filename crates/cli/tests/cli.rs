@@ -41,7 +41,7 @@ impl Drop for Server {
 
 fn serve() -> (Server, String) {
     let mut command = unmask();
-    command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.args(["serve", "--insecure", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut server = Server(command.spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -127,7 +127,12 @@ fn a_wrong_configuration_does_not_start() {
     let output = run(&["serve", "--set", "pool.bach=3"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("unknown field `bach`"), "{}", text(&output.stderr));
-    let output = run(&["serve", "--models", "/nowhere"]);
+    let output = run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("without TLS everybody on the way can read pictures"), "{said}");
+    assert!(said.contains("whoever reaches the port may ask") && said.contains("say --insecure"), "{said}");
+    let output = run(&["serve", "--insecure", "--models", "/nowhere"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("/nowhere"), "{}", text(&output.stderr));
 }

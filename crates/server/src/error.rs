@@ -27,6 +27,22 @@ pub enum StartError {
         /// Names that serve.
         served: String,
     },
+    /// It is configured to serve whoever comes, or in the open, and nobody has said that this is meant.
+    #[error(
+        "{0}; say --insecure (server.insecure = true) where this is meant, such as on a machine of your own"
+    )]
+    Insecure(String),
+    /// A certificate or key cannot be used.
+    #[error("tls: {0}")]
+    Tls(String),
+    /// The keys that sign tokens cannot be read.
+    #[error("auth.jwks: cannot read {}: {reason}", .file.display())]
+    Keys {
+        /// The configured file.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The address is not one, or it is taken.
     #[error("cannot listen on {address}: {reason}")]
     Listen {
@@ -35,9 +51,6 @@ pub enum StartError {
         /// The system's own words.
         reason: String,
     },
-    /// The transport failed.
-    #[error("the server failed: {0}")]
-    Transport(#[from] tonic::transport::Error),
     /// Reflection could not be built from the contract.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -52,18 +65,55 @@ pub(crate) enum RequestError {
     /// Only the model is wrong: it is not served.
     #[error("{}: {}", .0.field, .0.message)]
     NoModel(Violation),
-    /// All places are taken.
-    #[error("{jobs} requests are being worked on, which is the limit; try again later")]
-    Full {
-        /// The limit.
-        jobs: usize,
+    /// There is no room for it now. Whose requests take it up is nobody's business.
+    #[error("{0}; try again later")]
+    Full(#[from] Shortage),
+    /// There never is room for it.
+    #[error(
+        "announces {announced} passes, one request of its priority may announce {most}; ask for less of it (budget.max_passes, fewer \
+         or cheaper methods, fills and metrics), or in several requests"
+    )]
+    TooDear {
+        /// Passes that it announces.
+        announced: u64,
+        /// Passes that it may announce.
+        most: u64,
     },
+    /// Nobody knows who asks, and the server wants to.
+    #[error("{0}")]
+    Unknown(&'static str),
+    /// Who asks may not ask for this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The server goes down; another one may answer.
+    #[error("this server is shutting down; ask again, and another one answers")]
+    Draining,
     /// The pool did not answer.
     #[error(transparent)]
     Forward(#[from] ForwardError),
     /// A bug of ours; the request is lost, the process is not.
     #[error("internal error while working on the request; its log line has the details")]
     Panicked,
+}
+
+/// What there is not enough of.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub(crate) enum Shortage {
+    /// Requests that are worked on at the same time.
+    #[error("as many requests as this server takes at the same time are being worked on")]
+    Places,
+    /// Passes that have been announced and are not done.
+    #[error("as many passes as this server takes at the same time are waiting")]
+    Passes,
+    /// Memory for messages and pictures.
+    #[error("this server's memory for messages and pictures is taken up")]
+    Memory,
+    /// The tenant has used up its passes.
+    #[error("your passes per second are used up")]
+    Quota {
+        /// When there are some again.
+        wait: Duration,
+    },
 }
 
 /// Most bytes of fields and messages in an answer: it travels in the headers, twice, and many clients refuse more than 8 KiB
@@ -98,7 +148,11 @@ pub(crate) fn code(error: &RequestError) -> Code {
     match error {
         RequestError::Invalid(_) => Code::InvalidArgument,
         RequestError::NoModel(_) => Code::NotFound,
-        RequestError::Full { .. } => Code::ResourceExhausted,
+        RequestError::Full(_) => Code::ResourceExhausted,
+        RequestError::TooDear { .. } => Code::InvalidArgument,
+        RequestError::Unknown(_) => Code::Unauthenticated,
+        RequestError::Forbidden(_) => Code::PermissionDenied,
+        RequestError::Draining => Code::Unavailable,
         RequestError::Forward(error) => match error {
             ForwardError::Cancelled => Code::Cancelled,
             ForwardError::Overloaded { .. } => Code::ResourceExhausted,
@@ -118,7 +172,13 @@ impl RequestError {
         match self {
             Self::Invalid(violations) => Self::Invalid(violations.into_iter().map(below).collect()),
             Self::NoModel(violation) => Self::NoModel(below(violation)),
-            error @ (Self::Full { .. } | Self::Forward(_) | Self::Panicked) => error,
+            error @ (Self::Full(_)
+            | Self::TooDear { .. }
+            | Self::Unknown(_)
+            | Self::Forbidden(_)
+            | Self::Draining
+            | Self::Forward(_)
+            | Self::Panicked) => error,
         }
     }
 
@@ -126,9 +186,15 @@ impl RequestError {
     pub(crate) fn cut_off(&self) -> Option<Ended> {
         match self {
             Self::Forward(ForwardError::Unanswered(ended)) => Some(*ended),
-            Self::Invalid(_) | Self::NoModel(_) | Self::Full { .. } | Self::Forward(_) | Self::Panicked => {
-                None
-            }
+            Self::Invalid(_)
+            | Self::NoModel(_)
+            | Self::Full(_)
+            | Self::TooDear { .. }
+            | Self::Unknown(_)
+            | Self::Forbidden(_)
+            | Self::Draining
+            | Self::Forward(_)
+            | Self::Panicked => None,
         }
     }
 
@@ -141,10 +207,19 @@ impl RequestError {
         match self {
             Self::Invalid(violations) => set_violations(&mut details, violations),
             Self::NoModel(violation) => set_violations(&mut details, std::slice::from_ref(violation)),
-            Self::Full { .. } | Self::Forward(ForwardError::Overloaded { .. }) => {
+            Self::Full(Shortage::Quota { wait }) => {
+                details.set_retry_info(Some(*wait));
+            }
+            Self::Full(Shortage::Places | Shortage::Passes | Shortage::Memory)
+            | Self::Forward(ForwardError::Overloaded { .. }) => {
                 details.set_retry_info(Some(RETRY));
             }
-            Self::Forward(_) | Self::Panicked => {}
+            Self::TooDear { .. }
+            | Self::Unknown(_)
+            | Self::Forbidden(_)
+            | Self::Draining
+            | Self::Forward(_)
+            | Self::Panicked => {}
         }
         Status::with_error_details(code(self), self.to_string(), details)
     }
@@ -174,7 +249,14 @@ mod tests {
         let table = [
             (RequestError::Invalid(vec![Violation::new("image", "empty")]), Code::InvalidArgument),
             (RequestError::NoModel(Violation::new("model.name", "unknown")), Code::NotFound),
-            (RequestError::Full { jobs: 3 }, Code::ResourceExhausted),
+            (Shortage::Places.into(), Code::ResourceExhausted),
+            (Shortage::Passes.into(), Code::ResourceExhausted),
+            (Shortage::Memory.into(), Code::ResourceExhausted),
+            (Shortage::Quota { wait: RETRY }.into(), Code::ResourceExhausted),
+            (RequestError::TooDear { announced: 9, most: 8 }, Code::InvalidArgument),
+            (RequestError::Unknown("who?"), Code::Unauthenticated),
+            (RequestError::Forbidden("no".into()), Code::PermissionDenied),
+            (RequestError::Draining, Code::Unavailable),
             (ForwardError::Cancelled.into(), Code::Cancelled),
             (ForwardError::Overloaded { model: model(), jobs: 2, limit: 2 }.into(), Code::ResourceExhausted),
             (ForwardError::Backend { model: model(), reason: "x".into() }.into(), Code::Unavailable),

@@ -11,6 +11,7 @@ use unmask_registry::{Entry, latest_first};
 use crate::config::Config;
 use crate::decode::shown;
 use crate::error::{RequestError, StartError};
+use crate::identity::Tenant;
 
 /// A version that answers, or the reason why it does not.
 pub(crate) type State = Result<Arc<Served>, String>;
@@ -62,14 +63,19 @@ impl Models {
         }
     }
 
-    /// The version that a request means.
-    pub(crate) fn find(&self, selector: Option<&v1::ModelSelector>) -> Result<Arc<Served>, RequestError> {
+    /// The version that a request means. A model that its caller may not use is like one that is not there.
+    pub(crate) fn find(
+        &self,
+        selector: Option<&v1::ModelSelector>,
+        tenant: &Tenant,
+    ) -> Result<Arc<Served>, RequestError> {
         let (name, version) = selector.map_or(("", ""), |s| (s.name.as_str(), s.version.as_str()));
         let wrong = |field: &str, message: String| Err(RequestError::NoModel(Violation::new(field, message)));
-        let name = match (name, &self.default) {
-            ("", Some(default)) => default.as_str(),
+        let default = self.default.as_deref().filter(|name| tenant.may_use(name));
+        let name = match (name, default) {
+            ("", Some(default)) => default,
             ("", None) => {
-                let names = self.serving_names().join(", ");
+                let names = self.names_for(tenant);
                 return wrong(
                     "model.name",
                     format!("is empty and the server has no default, choose one of {names}"),
@@ -77,8 +83,8 @@ impl Models {
             }
             (name, _) => name,
         };
-        let Some(states) = self.versions.get(name) else {
-            let names = self.serving_names().join(", ");
+        let Some(states) = self.versions.get(name).filter(|_| tenant.may_use(name)) else {
+            let names = self.names_for(tenant);
             return wrong("model.name", format!("got \"{}\", served are {names}", shown(name)));
         };
         let found = match version {
@@ -113,6 +119,12 @@ impl Models {
                 (name.as_str(), version.as_str(), state, default)
             })
         })
+    }
+
+    /// What a caller is told to choose from.
+    fn names_for(&self, tenant: &Tenant) -> String {
+        let names: Vec<_> = self.serving_names().into_iter().filter(|name| tenant.may_use(name)).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
     fn serving_names(&self) -> Vec<&str> {

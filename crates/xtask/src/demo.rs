@@ -32,6 +32,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         .current_dir(root())
         .args([
             "serve",
+            "--insecure",
             "--listen",
             "127.0.0.1:0",
             "--models",

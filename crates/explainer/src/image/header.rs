@@ -34,6 +34,13 @@ pub struct Header {
     pub orientation: u8,
 }
 
+impl Header {
+    /// Bytes that decoding may take at the same moment.
+    pub fn decoding_bytes(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height) * 14 + (1 << 20)
+    }
+}
+
 /// Checks a file's container and says the picture's size, without decoding a pixel or allocating for one.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! Keys are the same everywhere: `pool.batch` in the file's `[pool]`, `UNMASK_POOL__BATCH` in the environment and
 //! `--set pool.batch=8` on the command line. A key that does not exist is refused, so that a slip of the pen is seen.
 
+mod auth;
 mod fills;
 mod image;
 mod log;
@@ -10,7 +11,10 @@ mod models;
 mod onnxruntime;
 mod pool;
 mod server;
+mod tls;
+mod transport;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ::config::{Environment, File, FileFormat};
@@ -18,6 +22,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use unmask_pool::Settings;
 
+pub(crate) use self::auth::{Auth, Tenant};
 use self::fills::Fills;
 use self::image::Image;
 pub use self::log::{Log, LogFormat};
@@ -26,7 +31,9 @@ use self::onnxruntime::OnnxRuntime;
 pub use self::pool::CalibrationWord;
 use self::pool::Pool;
 pub(crate) use self::pool::Weights;
-use self::server::Server;
+pub(crate) use self::server::Server;
+pub(crate) use self::tls::Tls;
+pub(crate) use self::transport::{Drain, Http2};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -34,6 +41,16 @@ use self::server::Server;
 pub struct Config {
     /// The socket and its limits.
     pub server: Server,
+    /// HTTP/2 and its connections.
+    pub http2: Http2,
+    /// TLS, and which clients' certificates are believed.
+    pub tls: Tls,
+    /// How callers prove who they are.
+    pub auth: Auth,
+    /// Who may ask, and for what; whoever has proved who they are may ask for all where nobody is named.
+    pub tenants: BTreeMap<String, Tenant>,
+    /// How a server goes down.
+    pub drain: Drain,
     /// Where models lie.
     pub models: Models,
     /// Where the library lies.
@@ -115,15 +132,29 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         let mut bounds = Bounds::default();
         self.server.check(&mut bounds);
+        self.http2.check(&mut bounds);
+        self.tls.check(&mut bounds);
+        self.auth.check(&mut bounds);
+        auth::check(&self.tenants, &mut bounds);
+        self.drain.check(&mut bounds);
         self.pool.check(&mut bounds);
         self.image.check(&mut bounds);
         self.fills.check(&mut bounds);
         if bounds.0.is_empty() { Ok(()) } else { Err(ConfigError::Bounds(bounds.0)) }
     }
 
+    /// This one with what a server has where nothing is said: it runs long enough to be worth a few seconds of measuring, and
+    /// many ask at the same time.
+    #[must_use]
+    pub fn serving(mut self) -> Self {
+        self.pool.calibration.get_or_insert(CalibrationWord::Load);
+        self.server.max_passes.get_or_insert(Server::PASSES);
+        self
+    }
+
     /// What the pool needs to know. A request may wait for a search, which has a place of its own.
     pub(crate) fn pool_settings(&self) -> Settings {
-        self.pool.settings(2 * self.server.max_jobs)
+        self.pool.settings(2 * self.server.max_jobs as usize)
     }
 }
 

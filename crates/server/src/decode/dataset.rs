@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 
 use unmask_core::{Kind as Bound, Param, Preset, Violation};
-use unmask_explainer::image;
 use unmask_explainer::metrics::Better;
 use unmask_protocol::v1::{self, dataset_item, dataset_row};
 
 use super::evaluation::{Plan, alone, fits};
-use super::{Class, priority, request_id, shown, word};
+use super::{Class, Sight, priority, request_id, shown, word};
 use crate::error::RequestError;
-use crate::models::Models;
 
 /// Resamples of the bootstrap.
 const RESAMPLES: Param = Param {
@@ -83,8 +81,7 @@ pub(crate) struct FigurePlace {
 /// The first message of a dataset.
 pub(crate) fn dataset(
     message: v1::EvaluateDatasetRequest,
-    models: &Models,
-    limits: &image::Limits,
+    sight: &Sight<'_>,
 ) -> Result<DatasetJob, RequestError> {
     let Some(v1::evaluate_dataset_request::Kind::Plan(message)) = message.kind else {
         let message = "the first message is the plan, each further one an item";
@@ -102,7 +99,7 @@ pub(crate) fn dataset(
     let given = message.plan.unwrap_or_default();
     // A plan of too many is refused below and not copied.
     let message = if fits(&given) { given.clone() } else { v1::EvaluationPlan::default() };
-    let alone = alone(given, models, limits, wrong);
+    let alone = alone(given, sight, wrong);
     // The fields lie below the stream's first message.
     let (served, plan) = alone.map_err(|error| error.below("plan"))?;
     Ok(DatasetJob { request_id, message, plan, served, resamples: resamples as u32, confidence, class })

@@ -15,9 +15,8 @@ use super::metric::{Measure, measure};
 use super::segmentation::{self, Cut};
 use super::subject::Subject;
 use super::target::Question;
-use super::{Seeing, fill, finish, method, nested, shown, subject, target, usual_scale, word};
+use super::{Seeing, Sight, fill, finish, method, nested, shown, subject, target, usual_scale, word};
 use crate::error::RequestError;
-use crate::models::Models;
 
 /// Explanations and metrics of one plan.
 const MOST: usize = 32;
@@ -89,32 +88,29 @@ impl Making {
 /// A request to evaluate explanations; `violations` are those that are known already.
 pub(crate) fn evaluate(
     request: v1::EvaluateRequest,
-    models: &Models,
-    limits: &image::Limits,
+    sight: &Sight<'_>,
     violations: Vec<Violation>,
 ) -> Result<EvaluateJob, RequestError> {
-    evaluate_with(request, models, limits, violations, false)
+    evaluate_with(request, sight, violations, false)
 }
 
 /// A picture of a dataset. Where it has no mask, the figures that need one say so, as not every picture has one.
 pub(crate) fn evaluate_item(
     request: v1::EvaluateRequest,
-    models: &Models,
-    limits: &image::Limits,
+    sight: &Sight<'_>,
 ) -> Result<EvaluateJob, RequestError> {
-    evaluate_with(request, models, limits, Vec::new(), true)
+    evaluate_with(request, sight, Vec::new(), true)
 }
 
 fn evaluate_with(
     request: v1::EvaluateRequest,
-    models: &Models,
-    limits: &image::Limits,
+    sight: &Sight<'_>,
     mut violations: Vec<Violation>,
     maskless: bool,
 ) -> Result<EvaluateJob, RequestError> {
-    let wrong = &mut violations;
+    let (wrong, limits) = (&mut violations, sight.limits);
     let message = request.plan.unwrap_or_default();
-    let model = models.find(message.model.as_ref()).map_err(|error| error.below("plan"));
+    let model = sight.model(message.model.as_ref()).map_err(|error| error.below("plan"));
     let spec = model.as_ref().ok().map(|served| &**served.spec());
     let picture = subject::subject(request.image, request.crop, limits, wrong);
     let header = picture.as_ref().map(|picture| &picture.header);
@@ -132,13 +128,12 @@ fn evaluate_with(
 /// A plan alone, as a dataset brings it before its pictures.
 pub(super) fn alone(
     message: v1::EvaluationPlan,
-    models: &Models,
-    limits: &image::Limits,
+    sight: &Sight<'_>,
     mut violations: Vec<Violation>,
 ) -> Result<(Arc<Served>, Plan), RequestError> {
-    let model = models.find(message.model.as_ref()).map_err(|error| error.below("plan"));
+    let model = sight.model(message.model.as_ref()).map_err(|error| error.below("plan"));
     let spec = model.as_ref().ok().map(|served| &**served.spec());
-    let seeing = Seeing { spec, header: None, picture: None, limits };
+    let seeing = Seeing { spec, header: None, picture: None, limits: sight.limits };
     let is_labels = |cut: &Option<v1::Segmentation>| {
         matches!(cut.as_ref().and_then(|cut| cut.kind.as_ref()), Some(segmentation_kind::Kind::Labels(_)))
     };

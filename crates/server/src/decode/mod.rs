@@ -5,6 +5,7 @@ mod evaluation;
 mod fill;
 mod method;
 mod metric;
+mod price;
 mod segmentation;
 mod subject;
 mod target;
@@ -23,10 +24,12 @@ pub(crate) use self::evaluation::{
 };
 pub(crate) use self::fill::FillChoice;
 pub(crate) use self::metric::Measure;
+pub(crate) use self::price::Priced;
 pub(crate) use self::segmentation::Cut;
 pub(crate) use self::subject::Subject;
 pub(crate) use self::target::{Named, Question};
 use crate::error::RequestError;
+use crate::identity::Tenant;
 use crate::models::Models;
 
 /// Regions that an answer can hold.
@@ -59,19 +62,23 @@ pub(crate) struct Outputs {
     pub(crate) labels: bool,
 }
 
-impl ExplainJob {
-    /// Upper bound of the passes, known before the first one.
-    pub(crate) fn announced(&self) -> u64 {
-        REFERENCE_PASSES + self.fill.announced() + self.method.announced()
-    }
-}
-
 /// How urgent a request is beside others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     Interactive,
     Normal,
     Bulk,
+}
+
+impl Class {
+    /// Its name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Normal => "normal",
+            Self::Bulk => "bulk",
+        }
+    }
 }
 
 /// The class of a request; `usual` where none is named, or none that there is.
@@ -109,28 +116,41 @@ fn word(given: &str, least: usize) -> Result<(), String> {
     Err(format!("got {} bytes, allowed are {allowed} {LONGEST} printable ASCII characters", given.len()))
 }
 
+/// What a caller can see, and how its pictures are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub(crate) models: &'a Models,
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) limits: &'a image::Limits,
+}
+
+impl Sight<'_> {
+    /// The version that a request means, among those that its caller may use.
+    pub(crate) fn model(&self, selector: Option<&v1::ModelSelector>) -> Result<Arc<Served>, RequestError> {
+        self.models.find(selector, self.tenant)
+    }
+}
+
 /// A request to score a picture; `violations` are those that are known already.
 pub(crate) fn predict(
     request: v1::PredictRequest,
-    models: &Models,
-    limits: &image::Limits,
+    sight: &Sight<'_>,
     mut violations: Vec<Violation>,
 ) -> Result<Subject, RequestError> {
-    let model = models.find(request.model.as_ref());
-    let subject = subject::subject(request.image, request.crop, limits, &mut violations);
+    let model = sight.model(request.model.as_ref());
+    let subject = subject::subject(request.image, request.crop, sight.limits, &mut violations);
     finish(model, violations, |served| subject.map(|subject| subject.of(served)))
 }
 
 /// A request to explain a decision; `violations` are those that are known already.
 pub(crate) fn explain(
     request: v1::ExplainRequest,
-    models: &Models,
-    limits: &image::Limits,
+    sight: &Sight<'_>,
     mut violations: Vec<Violation>,
 ) -> Result<ExplainJob, RequestError> {
-    let model = models.find(request.model.as_ref());
+    let model = sight.model(request.model.as_ref());
     let spec = model.as_ref().ok().map(|served| &**served.spec());
-    let wrong = &mut violations;
+    let (wrong, limits) = (&mut violations, sight.limits);
     let subject = subject::subject(request.image, request.crop, limits, wrong);
     let (method, preset) = method::method(request.method, spec, wrong);
     let question = target::target(request.target, usual_scale(&method, preset), spec, wrong);

@@ -24,6 +24,8 @@ use flight::{Board, Keep};
 /// What a search is of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
+    /// Nobody learns from how fast an answer comes what another tenant has asked for.
+    tenant: String,
     picture: String,
     model: String,
     search: String,
@@ -63,8 +65,9 @@ pub(crate) struct Fills {
 }
 
 impl Key {
-    pub(crate) fn new(image: &Tensor, spec: &ModelSpec, search: &Search, seed: u64) -> Self {
+    pub(crate) fn new(tenant: &str, image: &Tensor, spec: &ModelSpec, search: &Search, seed: u64) -> Self {
         Self {
+            tenant: tenant.to_owned(),
             picture: digest(image),
             // The name as well: two manifests may read one file differently.
             model: format!("{} {}", spec.id(), spec.digest),

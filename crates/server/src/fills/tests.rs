@@ -199,15 +199,16 @@ fn a_key_tells_pictures_models_parameters_and_seeds_apart() {
     let search = Search::Bounded(Bounded::default());
     let other = Search::Bounded(Bounded { sigma: 11.500_000_000_000_002, ..Bounded::default() });
     let keys = [
-        Key::new(&image(0.0), &spec("a"), &search, 0),
-        Key::new(&image(f32::from_bits(1)), &spec("a"), &search, 0),
-        Key::new(&image(0.0), &spec("b"), &search, 0),
-        Key::new(&image(0.0), &spec("a"), &other, 0),
-        Key::new(&image(0.0), &spec("a"), &Search::Paper(Paper::default()), 0),
-        Key::new(&image(0.0), &spec("a"), &search, 1),
+        Key::new("", &image(0.0), &spec("a"), &search, 0),
+        Key::new("", &image(f32::from_bits(1)), &spec("a"), &search, 0),
+        Key::new("", &image(0.0), &spec("b"), &search, 0),
+        Key::new("", &image(0.0), &spec("a"), &other, 0),
+        Key::new("", &image(0.0), &spec("a"), &Search::Paper(Paper::default()), 0),
+        Key::new("", &image(0.0), &spec("a"), &search, 1),
+        Key::new("another", &image(0.0), &spec("a"), &search, 0),
     ];
     for (i, key) in keys.iter().enumerate() {
         assert!(keys[..i].iter().all(|other| other != key), "{i}");
     }
-    assert_eq!(keys[0], Key::new(&image(0.0), &spec("a"), &search, 0));
+    assert_eq!(keys[0], Key::new("", &image(0.0), &spec("a"), &search, 0));
 }

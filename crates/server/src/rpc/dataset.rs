@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{Stream, StreamExt as _};
@@ -20,9 +21,11 @@ use unmask_pool::Cancel;
 use unmask_protocol::v1::{self, dataset_row};
 
 use super::{Guard, Service, State, refuse};
-use crate::decode::{self, DatasetJob, Item, Known};
+use crate::admission::{Held, Price};
+use crate::decode::{self, Class, DatasetJob, Item, Known, Priced as _};
 use crate::error::RequestError;
 use crate::run::{self, Caller};
+use crate::transport::Arrival;
 use crate::{encode, error, oversize};
 
 /// Answers of a dataset.
@@ -40,27 +43,37 @@ const MOST_FAMILIES: usize = 256;
 const WAITING: usize = 4;
 
 impl Service {
-    /// Evaluates every item under the plan that comes first; for use in process as well.
+    /// Evaluates every item under the plan that comes first, in process.
     pub fn dataset<S>(&self, requests: S) -> Answers
     where
         S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
     {
+        self.dataset_of(Arrival::default(), requests)
+    }
+
+    /// Evaluates every item under the plan that comes first, for whoever has come.
+    pub(super) fn dataset_of<S>(&self, arrival: Arrival, requests: S) -> Answers
+    where
+        S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
+    {
         let (answers, receiver) = mpsc::channel(WAITING);
-        let state = Arc::clone(&self.state);
-        let span =
-            tracing::info_span!("request", call = "evaluate_dataset", request_id = tracing::field::Empty);
+        let (service, deadline) = (self.clone(), arrival.deadline);
+        let asker = Asker { state: Arc::clone(&self.state), arrival };
+        let tenant = &asker.arrival.identity.tenant.name;
+        let none = tracing::field::Empty;
+        let span = tracing::info_span!("request", call = "evaluate_dataset", request_id = none, tenant);
         let own = span.clone();
         let work = async move {
             let gone = answers.clone();
-            tokio::select! {
-                // What is dropped here is cancelled.
-                () = gone.closed() => {}
-                done = drive(state, requests, &answers, &own) => {
-                    if let Err(status) = done {
-                        // A client that has gone needs no answer.
-                        let _ = answers.send(Err(status)).await;
-                    }
-                }
+            // What is dropped here is cancelled.
+            let ended = tokio::select! {
+                () = gone.closed() => return,
+                done = drive(asker, requests, &answers, &own) => done,
+                error = service.cut_off(deadline) => Err(refuse(&own, &error, "")),
+            };
+            if let Err(status) = ended {
+                // A client that has gone needs no answer.
+                let _ = answers.send(Err(status)).await;
             }
         };
         tokio::spawn(work.instrument(span));
@@ -68,29 +81,43 @@ impl Service {
     }
 }
 
+/// Whoever sends the items, and where they are worked on.
+#[derive(Clone)]
+struct Asker {
+    state: Arc<State>,
+    arrival: Arrival,
+}
+
 type Sender = mpsc::Sender<Result<v1::EvaluateDatasetResponse, Status>>;
 
-async fn drive<S>(
-    state: Arc<State>,
-    mut requests: S,
-    answers: &Sender,
-    span: &tracing::Span,
-) -> Result<(), Status>
+async fn drive<S>(asker: Asker, mut requests: S, answers: &Sender, span: &tracing::Span) -> Result<(), Status>
 where
     S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
 {
+    let Asker { state, arrival } = asker.clone();
     let first = requests.next().await.transpose().map_err(oversize::renamed)?.unwrap_or_default();
-    let job = decode::dataset(first, &state.models, &state.limits).map_err(|e| refuse(span, &e, ""))?;
+    let plan = arrival.message();
+    let job = begin(first, &asker).map_err(|e| refuse(span, &e, ""))?;
     let job = Arc::new(job);
     span.record("request_id", &job.request_id);
     // A full server says so at once.
-    state.admission.enter().map_err(|e| refuse(span, &e, &job.request_id))?;
-    let own = Arc::clone(&state);
+    state.admission.enter(job.class).map_err(|e| refuse(span, &e, &job.request_id))?;
     let ids = Arc::new(Mutex::new(HashSet::new()));
     let of = Arc::clone(&job);
+    // A server that goes down reads no further item, and answers those that it has read.
+    let stopped = Arc::new(AtomicBool::new(false));
+    let (going_down, stopping) = (state.drain.clone(), Arc::clone(&stopped));
+    let until = async move {
+        going_down.begun().await;
+        stopping.store(true, Ordering::Relaxed);
+    };
     let mut rows = Box::pin(
         requests
-            .map(move |message| one(Arc::clone(&state), Arc::clone(&of), Arc::clone(&ids), message))
+            .take_until(Box::pin(until))
+            .map(move |message| {
+                let held = asker.arrival.message();
+                one(asker.clone(), Arc::clone(&of), Arc::clone(&ids), message, held)
+            })
             .buffered(AT_ONCE),
     );
     let (mut known, mut failed, mut passes) = (Vec::new(), 0, 0u64);
@@ -113,10 +140,25 @@ where
     }
     let items = known.len() as u64;
     let id = job.request_id.clone();
-    let summary = summarise(&own, job, known, failed).await.map_err(|e| refuse(span, &e, &id))?;
+    if stopped.load(Ordering::Relaxed) {
+        return Err(refuse(span, &RequestError::Draining, &id));
+    }
+    let summary = summarise(&state, job, known, failed).await.map_err(|e| refuse(span, &e, &id))?;
+    drop(plan);
     let _ = answers.send(Ok(summary)).await;
     tracing::info!(items, failed, "answered");
     Ok(())
+}
+
+/// The plan, where its sender may have it worked on and a picture of it can be paid for.
+fn begin(first: v1::EvaluateDatasetRequest, asker: &Asker) -> Result<DatasetJob, RequestError> {
+    let Asker { state, arrival } = asker;
+    let tenant = &arrival.identity.tenant;
+    let job = decode::dataset(first, &state.seen_by(tenant))?;
+    tenant.may_ask(job.class)?;
+    let passes = job.plan.announced(&job.served.spec().input);
+    state.admission.affordable(Class::Bulk, Price { passes, bytes: 0 })?;
+    Ok(job)
 }
 
 /// What a stream holds until its end.
@@ -166,10 +208,11 @@ async fn summarise(
 
 /// The row of an item. A message that is no item, and a broken stream, end everything.
 async fn one(
-    state: Arc<State>,
+    asker: Asker,
     job: Arc<DatasetJob>,
     ids: Arc<Mutex<HashSet<String>>>,
     message: Result<v1::EvaluateDatasetRequest, Status>,
+    held: Option<Held>,
 ) -> Result<v1::DatasetRow, Status> {
     let (id, item) =
         decode::item(message.map_err(oversize::renamed)?, &job).map_err(|e| e.status(&job.request_id))?;
@@ -192,7 +235,7 @@ async fn one(
         Ok(picture) => {
             let label = picture.label.clone();
             let family = if picture.family.is_empty() { label.clone() } else { picture.family.clone() };
-            (family, label, evaluate(state, job, *picture).await)
+            (family, label, evaluate(asker, job, *picture, held).await)
         }
     };
     Ok(match done {
@@ -207,13 +250,20 @@ async fn one(
 
 /// Evaluates one picture on a blocking thread, until it is done or the client has gone.
 async fn evaluate(
-    state: Arc<State>,
+    asker: Asker,
     job: Arc<DatasetJob>,
     picture: v1::DatasetPicture,
+    message: Option<Held>,
 ) -> Result<v1::EvaluateResponse, RequestError> {
+    let Asker { state, arrival } = asker;
+    let tenant = arrival.identity.tenant;
     // The stream's deadline is the client's; a row that it cut short would pass for a whole one.
-    let weight = state.weight(job.class);
-    let caller = Caller { cancel: Cancel::default(), weight, ..Caller::default() };
+    let caller = Caller {
+        cancel: Cancel::default(),
+        weight: state.weight(job.class),
+        tenant: tenant.name.clone(),
+        ..Caller::default()
+    };
     let _guard = Guard(caller.cancel.clone());
     let request = v1::EvaluateRequest {
         request_id: String::new(),
@@ -226,11 +276,20 @@ async fn evaluate(
         priority: 0,
     };
     let place = state.admission.picture().await?;
+    let (own, of) = (Arc::clone(&state), Arc::clone(&tenant));
+    let decoded = super::blocking(move || {
+        let job = decode::evaluate_item(request, &own.seen_by(&of))?;
+        let price = job.price(&own.limits);
+        Ok((job, price))
+    });
+    let (job, price) = decoded.await?;
+    let paid = state.admission.buy_for_picture(price).await?;
+    let mut charge = tenant.charge_in_time(price).await?;
     super::blocking(move || {
         // Given back when the work has ended, not when the client has gone.
-        let _place = place;
-        let job = decode::evaluate_item(request, &state.models, &state.limits)?;
+        let _held = (place, paid, message);
         let answer = run::evaluate(&job, &state.limits, &state.fills, &caller)?;
+        charge.iter_mut().for_each(|charge| charge.spend(answer.bill.meter.run));
         let answer = encode::evaluated(String::new(), &job, answer);
         Ok(v1::EvaluateResponse { resolved: None, ..answer })
     })

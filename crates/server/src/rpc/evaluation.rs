@@ -6,8 +6,8 @@ use unmask_protocol::v1::{
     EvaluateDatasetRequest, EvaluateRequest, EvaluateResponse, ListMetricsRequest, ListMetricsResponse,
 };
 
-use super::Service;
 use super::dataset::Answers;
+use super::{Asked, Service, arrived};
 use crate::{decode, encode, run};
 
 #[tonic::async_trait]
@@ -18,13 +18,18 @@ impl EvaluationService for Service {
         &self,
         request: Request<EvaluateRequest>,
     ) -> Result<Response<EvaluateResponse>, Status> {
-        let (metadata, _, message) = request.into_parts();
-        let (id, priority) = (message.request_id.clone(), message.priority);
-        self.work("evaluate", &id, priority, &metadata, |state, id, wrong, caller| {
-            let job = decode::evaluate(message, &state.models, &state.limits, wrong)?;
-            let answer = run::evaluate(&job, &state.limits, &state.fills, caller)?;
-            Ok(encode::evaluated(id, &job, answer))
-        })
+        let (arrival, message) = arrived(request);
+        let id = message.request_id.clone();
+        let asked = Asked { call: "evaluate", request_id: &id, priority: message.priority, arrival };
+        self.answer(
+            asked,
+            |state, wrong, tenant| decode::evaluate(message, &state.seen_by(tenant), wrong),
+            |state, id, job, caller| {
+                let evaluated = run::evaluate(job, &state.limits, &state.fills, caller)?;
+                let passes = evaluated.bill.meter.run;
+                Ok((encode::evaluated(id, job, evaluated), passes))
+            },
+        )
         .await
     }
 
@@ -32,7 +37,8 @@ impl EvaluationService for Service {
         &self,
         request: Request<Streaming<EvaluateDatasetRequest>>,
     ) -> Result<Response<Answers>, Status> {
-        Ok(Response::new(self.dataset(request.into_inner())))
+        let (arrival, requests) = arrived(request);
+        Ok(Response::new(self.dataset_of(arrival, requests)))
     }
 
     async fn list_metrics(

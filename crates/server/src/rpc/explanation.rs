@@ -6,29 +6,40 @@ use unmask_protocol::v1::{
     ExplainRequest, ExplainResponse, ListMethodsRequest, ListMethodsResponse, PredictRequest, PredictResponse,
 };
 
-use super::Service;
+use super::{Asked, Service, arrived};
 use crate::{decode, encode, run};
 
 #[tonic::async_trait]
 impl ExplanationService for Service {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
-        let (metadata, _, message) = request.into_parts();
-        let (id, priority) = (message.request_id.clone(), message.priority);
-        self.work("predict", &id, priority, &metadata, |state, id, wrong, caller| {
-            let subject = decode::predict(message, &state.models, &state.limits, wrong)?;
-            Ok(encode::predicted(id, run::predict(&subject, &state.limits, caller)?))
-        })
+        let (arrival, message) = arrived(request);
+        let id = message.request_id.clone();
+        let asked = Asked { call: "predict", request_id: &id, priority: message.priority, arrival };
+        self.answer(
+            asked,
+            |state, wrong, tenant| decode::predict(message, &state.seen_by(tenant), wrong),
+            |state, id, subject, caller| {
+                let predicted = run::predict(subject, &state.limits, caller)?;
+                let passes = predicted.bill.meter.run;
+                Ok((encode::predicted(id, predicted), passes))
+            },
+        )
         .await
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
-        let (metadata, _, message) = request.into_parts();
-        let (id, priority) = (message.request_id.clone(), message.priority);
-        self.work("explain", &id, priority, &metadata, |state, id, wrong, caller| {
-            let job = decode::explain(message, &state.models, &state.limits, wrong)?;
-            let answer = run::explain(&job, &state.limits, &state.fills, caller)?;
-            Ok(encode::explained(id, &job, answer))
-        })
+        let (arrival, message) = arrived(request);
+        let id = message.request_id.clone();
+        let asked = Asked { call: "explain", request_id: &id, priority: message.priority, arrival };
+        self.answer(
+            asked,
+            |state, wrong, tenant| decode::explain(message, &state.seen_by(tenant), wrong),
+            |state, id, job, caller| {
+                let explained = run::explain(job, &state.limits, &state.fills, caller)?;
+                let passes = explained.bill.meter.run;
+                Ok((encode::explained(id, job, explained), passes))
+            },
+        )
         .await
     }
 

@@ -7,23 +7,25 @@ mod model;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tonic::metadata::MetadataMap;
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 use tracing::Span;
-use unmask_core::Violation;
+use unmask_core::{Ended, ForwardError, Violation};
 use unmask_explainer::image;
 use unmask_pool::Cancel;
 
 pub use self::dataset::Answers;
-use crate::admission::Admission;
+use crate::admission::{Admission, Bytes};
 use crate::config::{Config, Weights};
-use crate::decode::{self, Class};
+use crate::decode::{self, Class, Priced, Sight};
+use crate::drain::Drain;
 use crate::error::{RequestError, StartError};
 use crate::fills::Fills;
+use crate::identity::Tenant;
 use crate::models::Models;
 use crate::run::{Caller, Progress};
+use crate::transport::Arrival;
 
 /// Both services, behind a socket or in process.
 #[derive(Clone)]
@@ -38,9 +40,15 @@ pub(crate) struct State {
     fills: Fills,
     progress: Option<Progress>,
     weights: Weights,
+    drain: Drain,
 }
 
 impl State {
+    /// What a tenant can see.
+    fn seen_by<'a>(&'a self, tenant: &'a Tenant) -> Sight<'a> {
+        Sight { models: &self.models, tenant, limits: &self.limits }
+    }
+
     /// The share of a request of this class.
     fn weight(&self, class: Class) -> u32 {
         match class {
@@ -75,9 +83,10 @@ impl Service {
     /// As [`Service::open`].
     pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
         let models = Models::load(config)?;
-        let admission = Admission::new(config.server.max_jobs);
+        let admission = Admission::new(&config.server);
         let (limits, fills) = (config.image.limits(), Fills::new(config.fills.policy()));
-        let state = State { models, admission, limits, fills, progress, weights: config.pool.weights };
+        let (weights, drain) = (config.pool.weights, Drain::default());
+        let state = State { models, admission, limits, fills, progress, weights, drain };
         Ok(Self { state: Arc::new(state) })
     }
 
@@ -102,42 +111,106 @@ impl Service {
         served.fold((0, 0), |(rounds, jobs), s| (rounds + s.waiting(), jobs + s.jobs()))
     }
 
-    /// Runs one request's work on a blocking thread, under a place, until it is done or the caller has gone.
-    async fn work<T: Send + 'static>(
+    /// Where this service is on its way down.
+    pub(crate) fn drain(&self) -> &Drain {
+        &self.state.drain
+    }
+
+    /// Memory for messages.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        self.state.admission.bytes()
+    }
+
+    /// Answers one request: a place, what is meant, its price, and the work, on a blocking thread, until it is done, its time is
+    /// up or the caller has gone.
+    async fn answer<J: Priced, T: Send + 'static>(
         &self,
-        call: &'static str,
-        given_id: &str,
-        priority: i32,
-        metadata: &MetadataMap,
-        work: impl FnOnce(&State, String, Vec<Violation>, &Caller) -> Result<T, RequestError> + Send + 'static,
+        asked: Asked<'_>,
+        decode: impl FnOnce(&State, Vec<Violation>, &Tenant) -> Result<J, RequestError> + Send + 'static,
+        run: impl FnOnce(&State, String, &J, &Caller) -> Result<(T, u64), RequestError> + Send + 'static,
     ) -> Result<Response<T>, Status> {
+        let Asked { call, request_id, priority, arrival } = asked;
         // A wrong id is reported together with everything else that is wrong.
-        let (id, mut wrong) = match decode::request_id(given_id) {
+        let (id, mut wrong) = match decode::request_id(request_id) {
             Ok(id) => (id, Vec::new()),
             Err(violation) => (String::new(), vec![violation]),
         };
         let class = decode::priority(priority, Class::Normal, "priority", &mut wrong);
-        let span = tracing::info_span!("request", call, request_id = id);
-        let place = self.state.admission.enter().map_err(|e| refuse(&span, &e, &id))?;
+        let tenant = Arc::clone(&arrival.identity.tenant);
+        let span = tracing::info_span!("request", call, request_id = id, tenant = tenant.name);
+        let enter = || {
+            tenant.may_ask(class)?;
+            self.state.admission.enter(class)
+        };
+        let (message, place) = (arrival.message(), enter().map_err(|e| refuse(&span, &e, &id))?);
         let caller = Caller {
             cancel: Cancel::default(),
-            deadline: deadline(metadata),
+            deadline: arrival.deadline.map(soft),
             progress: self.state.progress.clone(),
             weight: self.state.weight(class),
+            tenant: tenant.name.clone(),
         };
         let _guard = Guard(caller.cancel.clone());
         let (state, own) = (Arc::clone(&self.state), id.clone());
         let done = span.in_scope(|| {
             blocking(move || {
-                // The place is given back when the work has ended, not when the client has gone.
-                let _place = place;
-                work(&state, own, wrong, &caller)
+                // Given back when the work has ended, not when the client has gone.
+                let _held = (message, place);
+                let job = decode(&state, wrong, &tenant)?;
+                let price = job.price(&state.limits);
+                let _paid = state.admission.buy(class, price)?;
+                let mut charge = tenant.charge(price)?;
+                let (answer, passes) = run(&state, own, &job, &caller)?;
+                charge.iter_mut().for_each(|charge| charge.spend(passes));
+                Ok(answer)
             })
         });
-        let answer = done.await.map_err(|e| refuse(&span, &e, &id))?;
+        let done = tokio::select! {
+            biased;
+            done = done => done,
+            error = self.cut_off(arrival.deadline) => Err(error),
+        };
+        let answer = done.map_err(|e| refuse(&span, &e, &id))?;
         span.in_scope(|| tracing::info!("answered"));
         Ok(Response::new(answer))
     }
+
+    /// When a request gets no answer any more, and why: its time is up, or the server is over.
+    async fn cut_off(&self, deadline: Option<Instant>) -> RequestError {
+        let late = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = late => ForwardError::Unanswered(Ended::Deadline).into(),
+            () = self.state.drain.over() => RequestError::Draining,
+        }
+    }
+}
+
+/// What is known of a request from its way here, and its message.
+fn arrived<T>(request: Request<T>) -> (Arrival, T) {
+    let (metadata, mut extensions, message) = request.into_parts();
+    let in_process = || Arrival::in_process(&metadata.into_headers());
+    (extensions.remove::<Arrival>().unwrap_or_else(in_process), message)
+}
+
+/// What every request has.
+struct Asked<'a> {
+    call: &'static str,
+    request_id: &'a str,
+    priority: i32,
+    arrival: Arrival,
+}
+
+/// Share of the client's time after which an explanation ends with what it has, so that the answer arrives before the time is up.
+const DEADLINE_SHARE: f64 = 0.9;
+
+fn soft(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now).mul_f64(DEADLINE_SHARE)
 }
 
 /// Runs work on a blocking thread, in the span of the one who calls; a panic is an error of that work alone.
@@ -157,44 +230,4 @@ fn refuse(span: &Span, error: &RequestError, id: &str) -> Status {
     let status = error.status(id);
     span.in_scope(|| tracing::warn!(code = ?status.code(), %error, "refused"));
     status
-}
-
-/// Share of the client's deadline after which an explanation ends with what it has, so that the answer arrives in time.
-const DEADLINE_SHARE: f64 = 0.9;
-
-/// When to stop, from the `grpc-timeout` header: at most eight digits and a unit.
-fn deadline(metadata: &MetadataMap) -> Option<Instant> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let count = digits.parse::<u32>().ok()?;
-    let unit = match unit {
-        "H" => Duration::from_secs(3600),
-        "M" => Duration::from_secs(60),
-        "S" => Duration::from_secs(1),
-        "m" => Duration::from_millis(1),
-        "u" => Duration::from_micros(1),
-        "n" => Duration::from_nanos(1),
-        _ => return None,
-    };
-    Instant::now().checked_add(unit.checked_mul(count)?.mul_f64(DEADLINE_SHARE))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_is_read_from_the_header_and_nonsense_is_none() {
-        let read = |text: &str| {
-            let mut metadata = MetadataMap::new();
-            metadata.insert("grpc-timeout", text.parse().unwrap());
-            deadline(&metadata).map(|d| d.saturating_duration_since(Instant::now()))
-        };
-        assert!(read("10S").unwrap() <= Duration::from_secs(9));
-        assert!(read("10S").unwrap() > Duration::from_secs(8));
-        assert!(read("99999999n").unwrap() < Duration::from_millis(91));
-        for nonsense in ["", "S", "10", "10x", "-1S", "99999999999H"] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
-    }
 }

@@ -4,17 +4,19 @@ use tonic::{Request, Response, Status};
 use unmask_protocol::v1::model_service_server::ModelService;
 use unmask_protocol::v1::{GetModelRequest, GetModelResponse, ListModelsRequest, ListModelsResponse};
 
-use super::Service;
+use super::{Service, arrived};
 use crate::encode;
 
 #[tonic::async_trait]
 impl ModelService for Service {
     async fn list_models(
         &self,
-        _: Request<ListModelsRequest>,
+        request: Request<ListModelsRequest>,
     ) -> Result<Response<ListModelsResponse>, Status> {
-        let models =
-            self.state.models.all().map(|(n, v, state, default)| encode::model(n, v, state, default));
+        let (arrival, _) = arrived(request);
+        let tenant = &arrival.identity.tenant;
+        let models = self.state.models.all().filter(|(name, ..)| tenant.may_use(name));
+        let models = models.map(|(n, v, state, default)| encode::model(n, v, state, default));
         Ok(Response::new(ListModelsResponse { models: models.collect() }))
     }
 
@@ -22,15 +24,16 @@ impl ModelService for Service {
         &self,
         request: Request<GetModelRequest>,
     ) -> Result<Response<GetModelResponse>, Status> {
-        let selector = request.into_inner().model.unwrap_or_default();
+        let (arrival, message) = arrived(request);
+        let (tenant, selector) = (&arrival.identity.tenant, message.model.unwrap_or_default());
         let named = |(name, version, ..): &(&str, &str, _, bool)| {
-            *name == selector.name && *version == selector.version
+            *name == selector.name && *version == selector.version && tenant.may_use(name)
         };
         // A version that was named is shown even when it was refused; otherwise it is the one that a request would get.
         let found = match self.state.models.all().find(named) {
             Some((name, version, state, default)) => encode::model(name, version, state, default),
             None => {
-                let served = self.state.models.find(Some(&selector)).map_err(|e| e.status(""))?;
+                let served = self.state.models.find(Some(&selector), tenant).map_err(|e| e.status(""))?;
                 let (spec, state) = (served.spec().clone(), Ok(served));
                 let default = self
                     .state

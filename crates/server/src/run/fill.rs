@@ -131,7 +131,7 @@ pub(super) fn find(
     caller: &Caller,
 ) -> Result<Searched, RequestError> {
     let _span = tracing::info_span!("search").entered();
-    let key = Key::new(image, served.spec(), search, seed);
+    let key = Key::new(&caller.tenant, image, served.spec(), search, seed);
     let (served, search, image) = (Arc::clone(served), search.clone(), Arc::clone(image));
     let (progress, weight) = (caller.told_after(before, announced), caller.weight);
     let run = move |cancel| {

@@ -37,6 +37,8 @@ pub(crate) struct Caller {
     pub(crate) deadline: Option<Instant>,
     pub(crate) progress: Option<Progress>,
     pub(crate) weight: u32,
+    /// For whom it asks.
+    pub(crate) tenant: String,
 }
 
 impl Caller {

@@ -68,7 +68,7 @@ pub(crate) fn evaluate(
     let seen = see(&job.subject, limits)?;
     let prepared = Prepared::new(job, &seen, limits, caller)?;
     let decode = started.elapsed();
-    let announced = prepared.announced(job);
+    let announced = job.announced();
     let mut warnings = warnings::picture(&spec, &job.subject);
     if job.dry_run {
         let scored = prepared.announce(job);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use unmask_core::{LabelMap, Map, Reading, Tensor, Violation};
 use unmask_explainer::image::{self, Limits};
-use unmask_explainer::metrics::{Size, controls};
+use unmask_explainer::metrics::controls;
 
 use super::super::explain::cut;
 use super::super::fill::Source;
@@ -78,48 +78,20 @@ impl Prepared {
         Ok(Self { mask, segments, candidates, sources, controls })
     }
 
-    /// Upper bound of all passes. What explanations share is counted once.
-    pub(super) fn announced(&self, job: &EvaluateJob) -> u64 {
-        let mut searches: Vec<&FillChoice> = Vec::new();
-        let own = job.plan.candidates.iter().filter_map(|candidate| match &candidate.kind {
-            Kind::Made(making) => Some(&making.fill),
-            Kind::Supplied(_) => None,
-        });
-        for fill in own.chain(job.plan.measures.iter().filter_map(|m| m.fill.as_ref())) {
-            if fill.announced() > 0 && !searches.contains(&fill) {
-                searches.push(fill);
-            }
-        }
-        let searches: u64 = searches.iter().map(|fill| fill.announced()).sum();
-        let explanations: u64 = job
-            .plan
-            .candidates
-            .iter()
-            .map(|candidate| match &candidate.kind {
-                Kind::Made(making) => making.announced() - making.fill.announced(),
-                Kind::Supplied(_) => 0,
-            })
-            .sum();
-        let metrics: u64 = (0..self.candidates.len() + self.controls.len())
-            .flat_map(|at| job.plan.measures.iter().map(move |m| m.metric.announced(&size(job, at))))
-            .sum();
-        1 + searches + explanations + metrics
-    }
-
     /// Everything with its announced cost, and nothing else.
     pub(super) fn announce(&self, job: &EvaluateJob) -> Vec<Scored> {
         let names = job.plan.names();
         let scored = names.iter().enumerate().map(|(at, name)| Scored {
             name: (*name).to_owned(),
             control: at >= self.candidates.len(),
-            announced: announced(job, at),
+            announced: job.plan.own(at),
             outcomes: job
                 .plan
                 .measures
                 .iter()
                 .map(|m| Outcome {
                     metric: m.metric.about().entry.name,
-                    announced: m.metric.announced(&size(job, at)),
+                    announced: m.metric.announced(&job.plan.size(&job.subject.served.spec().input, at)),
                     run: 0,
                     measured: None,
                 })
@@ -129,27 +101,6 @@ impl Prepared {
         });
         scored.collect()
     }
-}
-
-/// Upper bound of the passes of an explanation's own; the controls come after the candidates.
-pub(super) fn announced(job: &EvaluateJob, at: usize) -> u64 {
-    match job.plan.candidates.get(at).map(|candidate| &candidate.kind) {
-        Some(Kind::Made(making)) => making.announced(),
-        Some(Kind::Supplied(_)) | None => 0,
-    }
-}
-
-/// What the cost of the metrics of an explanation depends on.
-pub(super) fn size(job: &EvaluateJob, at: usize) -> Size {
-    let input = &job.subject.served.spec().input;
-    let again = match job.plan.candidates.get(at).map(|candidate| &candidate.kind) {
-        // The changed picture's own score as well.
-        Some(Kind::Made(making)) => Some(1 + making.announced()),
-        Some(Kind::Supplied(_)) => None,
-        // A control says the same of every picture.
-        None => Some(0),
-    };
-    Size { height: input.height, width: input.width, again }
 }
 
 fn regions<'a>(

@@ -11,7 +11,7 @@ use unmask_pool::{Job, Meter};
 use super::super::bill::by_reason;
 use super::super::fill::{Searched, Source, find};
 use super::super::{Adversarial, Caller, Saving, Seen, Why, warnings, whole};
-use super::prepare::{Prepared, announced, size};
+use super::prepare::Prepared;
 use super::{Outcome, Scored};
 use crate::decode::{EvaluateJob, Kind, Making, Measure};
 use crate::error::RequestError;
@@ -152,7 +152,7 @@ impl<'a> Work<'a> {
     ) -> Result<Scored, RequestError> {
         let _span = tracing::info_span!("score").entered();
         let control = at >= self.prepared.candidates.len();
-        let (name, announced) = (name.to_owned(), announced(self.job, at));
+        let (name, announced) = (name.to_owned(), self.job.plan.own(at));
         let plan = &self.job.plan;
         let none = |missing: String| Scored {
             name: name.clone(),
@@ -190,7 +190,8 @@ impl<'a> Work<'a> {
 
     fn outcome(&self, at: usize, measure: &Measure, run: u64, measured: Result<Measured, String>) -> Outcome {
         let metric = measure.metric.about().entry.name;
-        let announced = measure.metric.announced(&size(self.job, at));
+        let announced =
+            measure.metric.announced(&self.job.plan.size(&self.job.subject.served.spec().input, at));
         Outcome { metric, announced, run, measured: Some(measured) }
     }
 
@@ -280,10 +281,16 @@ impl<'a> Work<'a> {
         };
         made().map_err(|error| match error {
             RequestError::Forward(error) => error,
-            RequestError::Invalid(_)
+            error @ (RequestError::Invalid(_)
             | RequestError::NoModel(_)
-            | RequestError::Full { .. }
-            | RequestError::Panicked => ForwardError::Backend { model: spec.id(), reason: error.to_string() },
+            | RequestError::Full(_)
+            | RequestError::TooDear { .. }
+            | RequestError::Unknown(_)
+            | RequestError::Forbidden(_)
+            | RequestError::Draining
+            | RequestError::Panicked) => {
+                ForwardError::Backend { model: spec.id(), reason: error.to_string() }
+            }
         })
     }
 

@@ -1,0 +1,132 @@
+//! Who may ask, and for what.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{Bounds, meant};
+use crate::decode::Class;
+
+/// How callers prove who they are.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// File of the keys (RFC 7517) that sign bearer tokens; read again when it changes. Without it no token is asked for.
+    pub jwks: Option<PathBuf>,
+    /// What a token's `aud` must hold. Needed with jwks.
+    pub audience: Option<String>,
+    /// What a token's `iss` must be.
+    pub issuer: Option<String>,
+    /// Algorithms that are believed (RFC 7518, RFC 8037); asymmetric ones only, as the keys are public.
+    pub algorithms: Vec<Algorithm>,
+    /// Seconds by which clocks may differ.
+    pub leeway_seconds: u64,
+    /// The claim that names the tenant.
+    pub tenant_claim: String,
+}
+
+/// An algorithm of signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Algorithm(pub(crate) jsonwebtoken::Algorithm);
+
+/// A tenant, and what it may.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tenant {
+    /// Names of models that it may use; all where it is not given.
+    pub models: Option<Vec<String>>,
+    /// Priorities that it may ask for; all where it is not given.
+    pub priorities: Option<Vec<ClassWord>>,
+    /// Passes that it gets a second in the long run; no limit where it is not given.
+    pub passes_per_second: Option<f64>,
+    /// Passes that it may be ahead; default ten seconds' worth.
+    pub burst: Option<f64>,
+    /// Names in clients' certificates (URI or DNS of the subject's alternative names, else the common name) that stand for it.
+    pub certificates: Vec<String>,
+}
+
+/// A class of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ClassWord(pub(crate) Class);
+
+impl TryFrom<String> for ClassWord {
+    type Error = String;
+
+    fn try_from(got: String) -> Result<Self, String> {
+        let words = [("interactive", Class::Interactive), ("normal", Class::Normal), ("bulk", Class::Bulk)];
+        meant(&got, &words).map(Self)
+    }
+}
+
+impl TryFrom<String> for Algorithm {
+    type Error = String;
+
+    fn try_from(got: String) -> Result<Self, String> {
+        use jsonwebtoken::Algorithm as A;
+        let words = [
+            ("RS256", A::RS256),
+            ("RS384", A::RS384),
+            ("RS512", A::RS512),
+            ("PS256", A::PS256),
+            ("PS384", A::PS384),
+            ("PS512", A::PS512),
+            ("ES256", A::ES256),
+            ("ES384", A::ES384),
+            ("EdDSA", A::EdDSA),
+        ];
+        meant(&got, &words).map(Self)
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        use jsonwebtoken::Algorithm as A;
+        Self {
+            jwks: None,
+            audience: None,
+            issuer: None,
+            algorithms: [A::RS256, A::ES256, A::EdDSA].map(Algorithm).to_vec(),
+            leeway_seconds: 30,
+            tenant_claim: "sub".into(),
+        }
+    }
+}
+
+impl Auth {
+    pub(super) fn check(&self, bounds: &mut Bounds) {
+        if self.jwks.is_some() && self.audience.as_ref().is_none_or(String::is_empty) {
+            bounds.fault("auth.audience is missing, a token for somebody else would be believed".into());
+        }
+        if self.algorithms.is_empty() {
+            bounds.fault("auth.algorithms is empty, name at least one".into());
+        }
+        if self.tenant_claim.is_empty() {
+            bounds.fault("auth.tenant_claim is empty, name a claim such as sub".into());
+        }
+        bounds.within("auth.leeway_seconds", self.leeway_seconds, 0, 600);
+    }
+}
+
+/// Checks every tenant, and that no certificate stands for two.
+pub(super) fn check(tenants: &BTreeMap<String, Tenant>, bounds: &mut Bounds) {
+    let mut owners = BTreeMap::new();
+    for (name, tenant) in tenants {
+        for (key, value) in [("passes_per_second", tenant.passes_per_second), ("burst", tenant.burst)] {
+            if value.is_some_and(|value| !(value.is_finite() && (1.0..=1e12).contains(&value))) {
+                let got = value.unwrap_or_default();
+                bounds.fault(format!("tenants.{name}.{key} is {got}, allowed is 1 to 1e12"));
+            }
+        }
+        if tenant.burst.is_some() && tenant.passes_per_second.is_none() {
+            bounds.fault(format!("tenants.{name}.burst is set without passes_per_second, set both"));
+        }
+        for certificate in &tenant.certificates {
+            if let Some(other) = owners.insert(certificate, name) {
+                bounds.fault(format!("tenants.{name}.certificates: \"{certificate}\" is {other}'s already"));
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A request's body, of which no message is read before its bytes have been let in, and none takes for ever to come.
+//!
+//! A gRPC message announces its length in five bytes. Those bytes of memory are asked for before the rest is read: the first
+//! message of a request gets them at once or is refused, further ones of a stream wait, and HTTP/2 makes their client wait.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep_until};
+use tonic::Status;
+
+use super::arrival::Messages;
+use crate::admission::{self, Held};
+use crate::error::{RequestError, Shortage};
+
+/// A flag and a length.
+const PREFIX: usize = 5;
+
+pub(super) struct Metered<B> {
+    inner: B,
+    bytes: admission::Bytes,
+    messages: Messages,
+    limits: Limits,
+    prefix: [u8; PREFIX],
+    /// Bytes of the prefix that have come.
+    have: usize,
+    /// Bytes of the message that are still to come.
+    left: u64,
+    count: u64,
+    /// Until when what is waited for has to be there.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Data that has come and was not handed on, and the bytes that it waits for.
+    waiting: Option<(Bytes, Wait)>,
+}
+
+type Wait = Pin<Box<dyn Future<Output = Option<Held>> + Send>>;
+
+/// What bounds a body.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// Largest message that is read; a larger one is refused by whoever decodes it, at its announcement.
+    pub(super) message: u64,
+    /// From its announcement to its last byte.
+    pub(super) time: Duration,
+    pub(super) deadline: Option<Instant>,
+}
+
+impl<B> Metered<B> {
+    pub(super) fn new(inner: B, bytes: admission::Bytes, messages: Messages, limits: Limits) -> Self {
+        let (prefix, have, left, count, waiting) = Default::default();
+        let mut body =
+            Self { inner, bytes, messages, limits, prefix, have, left, count, timer: None, waiting };
+        body.arm();
+        body
+    }
+
+    /// Starts the time of a message.
+    fn arm(&mut self) {
+        let end = Instant::now() + self.limits.time;
+        let end = self.limits.deadline.map_or(end, |deadline| deadline.min(end));
+        self.timer = Some(Box::pin(sleep_until(end.into())));
+    }
+
+    /// Follows the messages through a piece of data from `at` on. Where one begins that has to wait for its bytes, gives the
+    /// wait, and where to go on.
+    fn follow(&mut self, data: &[u8], mut at: usize) -> Result<Option<(usize, Wait)>, Status> {
+        while at < data.len() {
+            if self.left > 0 {
+                let part = self.left.min((data.len() - at) as u64);
+                self.left -= part;
+                at += part as usize;
+            } else {
+                if self.have == 0 && self.count > 0 {
+                    self.arm();
+                }
+                let part = (PREFIX - self.have).min(data.len() - at);
+                self.prefix[self.have..self.have + part].copy_from_slice(&data[at..at + part]);
+                self.have += part;
+                at += part;
+                if self.have == PREFIX {
+                    self.have = 0;
+                    if let Some(wait) = self.begin()? {
+                        return Ok(Some((at, wait)));
+                    }
+                }
+            }
+            if self.left == 0 && self.have == 0 {
+                // Between messages a stream may be silent.
+                self.timer = None;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The prefix is there: lets the message in, or gives what it waits for.
+    fn begin(&mut self) -> Result<Option<Wait>, Status> {
+        let [compressed, length @ ..] = self.prefix;
+        self.left = u64::from(u32::from_be_bytes(length));
+        self.count += 1;
+        // What a compressed message unfolds into is not known before, only how much is read of it.
+        let bytes = if compressed == 0 { self.left } else { self.limits.message };
+        if bytes > self.limits.message {
+            return Ok(None);
+        }
+        if self.count > 1 {
+            let free = self.bytes.clone();
+            return Ok(Some(Box::pin(async move { free.wait(bytes).await })));
+        }
+        let held = self.bytes.take(bytes).ok_or_else(|| {
+            tracing::warn!(bytes, "refused: no memory for a message");
+            RequestError::from(Shortage::Memory).status("")
+        })?;
+        self.messages.push(held);
+        Ok(None)
+    }
+
+    /// Hands data on when every message that begins in it has been let in.
+    fn admit(&mut self, data: Bytes, at: usize) -> Result<Option<Bytes>, Status> {
+        match self.follow(&data, at)? {
+            None => Ok(Some(data)),
+            Some((at, wait)) => {
+                // The last byte of the announcement stays here with what follows, so that its reader makes no room yet.
+                let at = at - 1;
+                self.waiting = Some((data.slice(at..), wait));
+                Ok(Some(data.slice(..at)))
+            }
+        }
+    }
+}
+
+impl<B> Body for Metered<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let body = &mut *self;
+        if let Some((_, wait)) = &mut body.waiting {
+            let held = ready!(wait.as_mut().poll(cx));
+            let (data, _) = body.waiting.take().unwrap_or_else(|| (Bytes::new(), Box::pin(async { None })));
+            let Some(held) = held else {
+                return Poll::Ready(Some(Err(RequestError::from(Shortage::Memory).status(""))));
+            };
+            body.messages.push(held);
+            body.arm();
+            let admitted = body.admit(data, 1).transpose();
+            return Poll::Ready(admitted.map(|data| data.map(Frame::data)));
+        }
+        match Pin::new(&mut body.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let frame = match frame.into_data() {
+                    Ok(data) => body.admit(data, 0).transpose().map(|data| data.map(Frame::data)),
+                    Err(other) => Some(Ok(other)),
+                };
+                Poll::Ready(frame)
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Status::from_error(error.into())))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                if let Some(timer) = &mut body.timer {
+                    ready!(timer.as_mut().poll(cx));
+                    body.timer = None;
+                    let message = "the message did not come in time; send it faster, or make it smaller";
+                    return Poll::Ready(Some(Err(Status::deadline_exceeded(message))));
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.waiting.is_none() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}

@@ -1,0 +1,113 @@
+//! One connection, from its handshake to its end.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::rt::{Read, Write};
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::door::{Door, House, Streams};
+use super::tls::{Tls, names};
+use crate::config::Http2;
+use crate::identity::Names;
+
+/// Serves a connection until it ends, grows old, is idle for too long, or the server goes down.
+pub(super) async fn serve(stream: TcpStream, tls: Option<Arc<Tls>>, house: Arc<House>, settings: Arc<Http2>) {
+    // Small answers must not wait for the acknowledgement of their headers.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return drive(TokioIo::new(stream), Names::default(), house, &settings).await;
+    };
+    let handshake = TlsAcceptor::from(tls.current()).accept(stream);
+    match timeout(Duration::from_secs(settings.handshake_seconds), handshake).await {
+        Ok(Ok(stream)) => {
+            let chain = stream.get_ref().1.peer_certificates();
+            let names = chain.and_then(<[_]>::first).map_or_else(Names::default, |own| names(own));
+            drive(TokioIo::new(stream), names, house, &settings).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+        Err(_) => tracing::debug!("a handshake took too long"),
+    }
+}
+
+async fn drive<I>(io: I, names: Names, house: Arc<House>, settings: &Http2)
+where
+    I: Read + Write + Unpin + Send + 'static,
+{
+    let streams = Streams::default();
+    let drain = house.drain.clone();
+    let door = Door { house, names, streams: streams.clone() };
+    let mut connection = pin!(builder(settings).serve_connection(io, door));
+    let ends = async {
+        tokio::select! {
+            () = drain.begun() => true,
+            () = old(settings) => false,
+            () = idle(streams, settings) => false,
+        }
+    };
+    let down = tokio::select! {
+        done = &mut connection => return ended(done),
+        down = ends => down,
+    };
+    // Streams that are open go on; a server that goes down ends what is left itself.
+    connection.as_mut().graceful_shutdown();
+    let grace = async {
+        if down {
+            std::future::pending().await
+        }
+        sleep(Duration::from_secs(settings.age_grace_seconds)).await;
+    };
+    tokio::select! {
+        done = &mut connection => ended(done),
+        () = grace => tracing::debug!("streams of an old connection are cut off"),
+    }
+}
+
+fn ended(done: hyper::Result<()>) {
+    if let Err(error) = done {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+fn builder(settings: &Http2) -> http2::Builder<TokioExecutor> {
+    let keepalive = settings.keepalive_seconds;
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(settings.max_streams)
+        .max_frame_size(settings.max_frame_bytes)
+        .max_header_list_size(settings.max_header_bytes)
+        .initial_stream_window_size(settings.stream_window_bytes)
+        .initial_connection_window_size(settings.connection_window_bytes)
+        .max_pending_accept_reset_streams(settings.max_pending_resets)
+        .max_local_error_reset_streams(settings.max_local_resets)
+        .keep_alive_interval((keepalive > 0).then(|| Duration::from_secs(keepalive)))
+        .keep_alive_timeout(Duration::from_secs(settings.keepalive_timeout_seconds));
+    builder
+}
+
+/// When a connection is old. Each is old at an age of its own, a tenth about the one that is configured, so that clients which
+/// came together do not come again together.
+async fn old(settings: &Http2) {
+    match settings.age_seconds {
+        0 => std::future::pending().await,
+        seconds => {
+            let chance = uuid::Uuid::new_v4().as_u128() % 201;
+            let share = 0.9 + chance as f64 / 1000.0;
+            sleep(Duration::from_secs(seconds).mul_f64(share)).await;
+        }
+    }
+}
+
+/// When a connection has had no stream for too long.
+async fn idle(streams: Streams, settings: &Http2) {
+    match settings.idle_seconds {
+        0 => std::future::pending().await,
+        seconds => streams.quiet(Duration::from_secs(seconds)).await,
+    }
+}

@@ -1,0 +1,183 @@
+//! The way of a request from a connection to its service, and of the answer back.
+//!
+//! Who asks is settled before anything of the body is read. Health is told to everybody, so that whoever watches over the
+//! process needs no token.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tower::ServiceExt as _;
+
+use super::arrival::{Arrival, Messages};
+use super::body::{Limits, Metered};
+use crate::admission;
+use crate::drain::Drain;
+use crate::error::code;
+use crate::identity::{Guard, Identity, Names};
+use crate::oversize;
+
+/// What all connections share.
+pub(super) struct House {
+    pub(super) routes: Routes,
+    pub(super) guard: Guard,
+    pub(super) bytes: admission::Bytes,
+    pub(super) drain: Drain,
+    /// Largest message that is read.
+    pub(super) most: u64,
+    pub(super) message_time: Duration,
+}
+
+/// One connection's way in.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) house: Arc<House>,
+    pub(super) names: Names,
+    pub(super) streams: Streams,
+}
+
+/// Streams of a connection that are open.
+#[derive(Clone)]
+pub(super) struct Streams(watch::Receiver<usize>, Arc<watch::Sender<usize>>);
+
+/// One of them.
+struct Open(Streams);
+
+impl Default for Streams {
+    fn default() -> Self {
+        let (sender, receiver) = watch::channel(0);
+        Self(receiver, Arc::new(sender))
+    }
+}
+
+impl Streams {
+    /// When none has been open for so long.
+    pub(super) async fn quiet(mut self, long: Duration) {
+        loop {
+            // The sender lives as long as this value.
+            let _ = self.0.wait_for(|open| *open == 0).await;
+            let busy = self.0.wait_for(|open| *open > 0);
+            if timeout(long, busy).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn enter(&self) -> Open {
+        self.1.send_modify(|open| *open += 1);
+        Open(self.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.1.send_modify(|open| *open -= 1);
+    }
+}
+
+const HEALTH: &str = "/grpc.health.v1.Health/";
+/// Our own services end by themselves; others have streams without an end.
+const OURS: &str = "/unmask.";
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
+
+impl hyper::service::Service<Request<Incoming>> for Door {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let open = self.streams.enter();
+        let house = Arc::clone(&self.house);
+        let path = request.uri().path();
+        let endless = (!path.starts_with(OURS)).then(|| house.drain.clone());
+        let identity = match path.starts_with(HEALTH) {
+            true => Ok(Identity::default()),
+            false => house.guard.identify(request.headers(), &self.names),
+        };
+        let response = identity.map(|identity| {
+            let (mut parts, body) = request.into_parts();
+            let messages = Messages::default();
+            let arrival = Arrival::new(identity, &parts.headers, messages.clone());
+            let limits = Limits { message: house.most, time: house.message_time, deadline: arrival.deadline };
+            // A token ends here: no log or error further in can hold it.
+            parts.headers.remove(http::header::AUTHORIZATION);
+            parts.extensions.insert(arrival);
+            let body = Metered::new(body, house.bytes.clone(), messages, limits);
+            house.routes.clone().oneshot(Request::from_parts(parts, Body::new(body)))
+        });
+        Box::pin(async move {
+            let response = match response {
+                Ok(answering) => {
+                    let response = answering.await.unwrap_or_else(|never| match never {});
+                    oversize::rename(response)
+                }
+                Err(error) => {
+                    tracing::warn!(code = ?code(&error), %error, "refused");
+                    error.status("").into_http()
+                }
+            };
+            Ok(response.map(|body| Answer::new(body, endless, open)))
+        })
+    }
+}
+
+/// The body of an answer: its stream counts as open until it is gone, and ends with the server where it has no end of its own.
+pub(super) struct Answer {
+    body: Body,
+    going_down: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    _open: Open,
+}
+
+impl Answer {
+    fn new(body: Body, endless: Option<Drain>, open: Open) -> Self {
+        let going_down = endless.map(|drain| Box::pin(async move { drain.begun().await }) as _);
+        Self { body, going_down, _open: open }
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_ready() {
+            return frame;
+        }
+        match self.going_down.as_mut().map(|down| down.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => {
+                self.going_down = None;
+                self.body = Body::empty();
+                let name = HeaderName::from_static("grpc-status");
+                let unavailable = HeaderValue::from(i32::from(tonic::Code::Unavailable));
+                let trailers = HeaderMap::from_iter([(name, unavailable)]);
+                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            }
+            Some(Poll::Pending) | None => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
