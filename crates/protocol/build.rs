@@ -18,6 +18,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?;
     let out = std::env::var("OUT_DIR")?;
     std::fs::write(Path::new(&out).join("descriptor.bin"), files.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(files)?;
+    let mut prost = tonic_prost_build::Config::new();
+    prost.enable_type_names();
+    let services = tonic_prost_build::configure().codec_path("crate::BoundedCodec");
+    services.compile_fds_with_config(files, prost)?;
     Ok(())
 }

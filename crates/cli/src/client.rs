@@ -52,8 +52,7 @@ impl Interceptor for Token {
 
 /// Connects to a server, by TLS where the URL says https.
 async fn channel(place: &Where, url: &str) -> anyhow::Result<Sealed> {
-    let read =
-        |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let mut endpoint =
         Channel::from_shared(url.to_owned()).with_context(|| format!("--server {url} is not a URL"))?;
     if endpoint.uri().scheme_str() == Some("https") {

@@ -41,7 +41,10 @@ impl Drop for Server {
 
 fn serve() -> (Server, String) {
     let mut command = unmask();
-    command.args(["serve", "--insecure", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .args(["serve", "--insecure", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut server = Server(command.spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -1,4 +1,9 @@
-//! Messages and services of the contract in `proto/unmask/v1`, generated; no logic.
+//! Messages and services of the contract in `proto/unmask/v1`, generated; no logic but that of how large a request may unfold.
+
+mod codec;
+mod parts;
+
+pub use codec::BoundedCodec;
 
 /// The first version of the contract.
 pub mod v1 {

@@ -137,7 +137,8 @@ impl Service {
         };
         let class = decode::priority(priority, Class::Normal, "priority", &mut wrong);
         let tenant = Arc::clone(&arrival.identity.tenant);
-        let span = tracing::info_span!("request", call, request_id = id, tenant = tenant.name);
+        let who = arrival.identity.subject.as_deref();
+        let span = tracing::info_span!("request", call, request_id = id, tenant = tenant.name, who);
         let enter = || {
             tenant.may_ask(class)?;
             self.state.admission.enter(class)

@@ -1,0 +1,69 @@
+//! A server behind a real socket, for tests that are its clients.
+
+use tokio::sync::oneshot;
+use tonic::transport::Channel;
+use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
+use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
+use unmask_server::{Config, Service, serve};
+
+use crate::Root;
+
+/// A server that ends when it is told to, or with the test.
+pub struct Started {
+    /// The service behind the socket.
+    pub service: Service,
+    /// Where it listens.
+    pub address: std::net::SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    /// Ready when it has shut down.
+    pub done: tokio::task::JoinHandle<()>,
+}
+
+impl Started {
+    /// Serves the shipped detector under these settings, in the open unless they say otherwise.
+    ///
+    /// # Panics
+    /// When a setting or a model is refused.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::over(&Root::new(&[]).config(settings)).await
+    }
+
+    /// Serves what is configured.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn over(config: &Config) -> Self {
+        let service = Service::open(config).expect("the models serve");
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { stopped.await.unwrap_or(()) };
+        let running = serve(config, service.clone(), shutdown).await.expect("the address is free");
+        let address = running.address;
+        let done = tokio::spawn(async { running.done.await.expect("it serves") });
+        Self { service, address, stop: Some(stop), done }
+    }
+
+    /// A connection to it.
+    ///
+    /// # Panics
+    /// When it takes none.
+    pub async fn channel(&self) -> Channel {
+        let url = format!("http://{}", self.address);
+        Channel::from_shared(url).expect("a URL").connect().await.expect("it listens")
+    }
+
+    /// A client over a connection of its own.
+    pub async fn client(&self) -> ExplanationServiceClient<Channel> {
+        ExplanationServiceClient::new(self.channel().await)
+    }
+
+    /// The other client, over a connection of its own.
+    pub async fn evaluations(&self) -> EvaluationServiceClient<Channel> {
+        EvaluationServiceClient::new(self.channel().await)
+    }
+
+    /// Tells it to go down.
+    pub fn stop(&mut self) {
+        // One that has gone down already needs no telling.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+}
