@@ -61,17 +61,27 @@ impl Root {
     /// # Panics
     /// When a setting is refused.
     pub fn config(&self, settings: &[(&str, &str)]) -> Config {
+        self.config_over(None, settings)
+    }
+
+    /// The same over a file, which says for itself whether it is meant to be insecure where it says anything of TLS.
+    ///
+    /// # Panics
+    /// When a setting is refused.
+    pub fn config_over(&self, file: Option<&Path>, settings: &[(&str, &str)]) -> Config {
         let own = |k: &str, v: &str| (k.to_owned(), v.to_owned());
         let mut overrides = vec![
             own("models.root", &self.0.path().to_string_lossy()),
             own("models.default", "selfblend-mobilenetv2"),
             own("onnxruntime.library", &from_set_up("ORT_DYLIB_PATH").to_string_lossy()),
             own("server.listen", "127.0.0.1:0"),
-            own("server.insecure", "true"),
             own("pool.calibration", "off"),
         ];
+        let safe =
+            file.is_some_and(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains("[tls]")));
+        overrides.extend((!safe).then(|| own("server.insecure", "true")));
         overrides.extend(settings.iter().map(|(k, v)| own(k, v)));
-        Config::read(None, &overrides).expect("the settings are allowed")
+        Config::read(file, &overrides).expect("the settings are allowed")
     }
 
     /// A service over this root.

@@ -63,7 +63,12 @@ impl Verifier {
         if !self.auth.algorithms.iter().any(|allowed| allowed.0 == header.alg) {
             return Err(RequestError::Unknown("the token's algorithm is not one that this server believes"));
         }
-        let keys = self.keys.load();
+        let mut keys = self.keys.load_full();
+        if key(&keys, header.kid.as_deref()).is_none() {
+            // A key that is new may be in a file that is newer.
+            self.refresh();
+            keys = self.keys.load_full();
+        }
         let key = key(&keys, header.kid.as_deref())
             .ok_or(RequestError::Unknown("the token names no key that this server knows"))?;
         let named = key.common.key_algorithm.map(|algorithm| algorithm.to_string());

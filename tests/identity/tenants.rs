@@ -1,0 +1,119 @@
+//! What a tenant may: models, priorities, passes, and that it learns nothing of others.
+
+use tonic::Code;
+use tonic_types::StatusExt as _;
+use unmask_protocol::v1::model_service_client::ModelServiceClient;
+use unmask_protocol::v1::{self, Priority, SavingReason};
+use unmask_tests::started::Started;
+use unmask_tests::{Root, model, request, rise};
+
+use super::keys::{Files, Signer, claims};
+use super::{configured, said, tokens_of, with};
+
+const TENANTS: &str = r#"
+[tenants.acme]
+models = ["selfblend-mobilenetv2"]
+priorities = ["normal", "bulk"]
+
+[tenants.paced]
+passes_per_second = 1.0
+burst = 500.0
+
+[tenants.other]
+"#;
+
+async fn start() -> (Started, Signer, Files) {
+    let (files, signer) = (Files::new(), Signer::new("one"));
+    let file = tokens_of(&files.keys(vec![signer.public()])) + TENANTS;
+    let root = Root::new(&["planted-pixel"]);
+    (Started::over(&configured(&root, &file)).await, signer, files)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_no_tenant_is_turned_away() {
+    let (server, signer, _files) = start().await;
+    let token = signer.sign(&claims("nobody"));
+    let status = server.client().await.explain(with(request(), Some(&token))).await.unwrap_err();
+    let reason = "you are no tenant of this server; ask its operator to name you";
+    assert_eq!(said(&status), (Code::PermissionDenied, reason));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_others_is_like_one_that_is_not_there() {
+    let (server, signer, _files) = start().await;
+    let token = signer.sign(&claims("acme"));
+    let mut client = server.client().await;
+    let ask = |name: &str| with(v1::ExplainRequest { model: model(name), ..request() }, Some(&token));
+    assert!(client.explain(ask("selfblend-mobilenetv2")).await.is_ok());
+    let theirs = client.explain(ask("planted-pixel")).await.unwrap_err();
+    let missing = client.explain(ask("no-such")).await.unwrap_err();
+    assert_eq!(theirs.code(), Code::NotFound, "{theirs}");
+    assert_eq!(theirs.message().replace("planted-pixel", "X"), missing.message().replace("no-such", "X"));
+    let mut models = ModelServiceClient::new(server.channel().await);
+    let listed = models.list_models(with(v1::ListModelsRequest {}, Some(&token))).await.unwrap().into_inner();
+    assert!(
+        listed.models.iter().all(|model| model.version.as_ref().unwrap().name == "selfblend-mobilenetv2"),
+        "{listed:?}"
+    );
+    let asked = |name| with(v1::GetModelRequest { model: model(name) }, Some(&token));
+    assert_eq!(models.get_model(asked("planted-pixel")).await.unwrap_err().code(), Code::NotFound);
+    let other = signer.sign(&claims("other"));
+    let listed = models.list_models(with(v1::ListModelsRequest {}, Some(&other))).await.unwrap().into_inner();
+    assert_eq!(listed.models.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_priority_must_be_allowed_and_the_usual_one_counts() {
+    let (server, signer, _files) = start().await;
+    let token = signer.sign(&claims("acme"));
+    let mut client = server.client().await;
+    for (priority, allowed) in
+        [(Priority::Interactive, false), (Priority::Normal, true), (Priority::Unspecified, true)]
+    {
+        let request = v1::ExplainRequest { priority: priority.into(), ..request() };
+        match client.explain(with(request, Some(&token))).await {
+            Ok(_) => assert!(allowed),
+            Err(status) => {
+                let reason = "priority: got interactive, allowed for this caller are normal, bulk";
+                assert_eq!((said(&status), allowed), ((Code::PermissionDenied, reason), false));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_are_rationed_and_those_that_are_not_run_come_back() {
+    let (server, signer, _files) = start().await;
+    let token = signer.sign(&claims("paced"));
+    let mut client = server.client().await;
+    let ask = |masks| with(v1::ExplainRequest { method: Some(rise(masks)), ..request() }, Some(&token));
+    // 202 of 500, then 402 of 298 and a little.
+    assert!(client.explain(ask(200)).await.is_ok());
+    let status = client.explain(ask(400)).await.unwrap_err();
+    let reason = "your passes per second are used up; try again later";
+    assert_eq!(said(&status), (Code::ResourceExhausted, reason));
+    let wait = status.get_error_details().retry_info().unwrap().retry_delay.unwrap();
+    assert!((80..=105).contains(&wait.as_secs()), "{wait:?}");
+    // Nobody else pays for it, and a wrong request costs nothing.
+    let other = signer.sign(&claims("other"));
+    assert!(client.explain(with(request(), Some(&other))).await.is_ok());
+    let wrong = v1::ExplainRequest { image: b"no picture".to_vec(), ..request() };
+    assert!(client.explain(with(wrong, Some(&token))).await.is_err());
+    assert!(client.explain(ask(128)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fill_that_was_found_for_one_tenant_is_searched_for_anew_for_another() {
+    let (server, signer, _files) = start().await;
+    let mut client = server.client().await;
+    let search = v1::Fill { kind: Some(v1::fill::Kind::Adversarial(v1::AdversarialFill::default())) };
+    let wanted = v1::ExplainRequest { fill: Some(search), method: Some(rise(128)), ..request() };
+    let mut cached = Vec::new();
+    for tenant in ["acme", "other", "acme"] {
+        let token = signer.sign(&claims(tenant));
+        let answer = client.explain(with(wanted.clone(), Some(&token))).await.unwrap().into_inner();
+        let saved = answer.cost.unwrap().saved;
+        cached.push(saved.iter().any(|saving| saving.reason() == SavingReason::Cached));
+    }
+    assert_eq!(cached, [false, false, true]);
+}

@@ -1,0 +1,123 @@
+//! Bearer tokens.
+
+use serde_json::json;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use unmask_tests::Root;
+use unmask_tests::started::Started;
+
+use super::keys::{Files, Signer, but, claims, now};
+use super::{configured, predict, said, tokens_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_token_that_holds_in_every_way_is_believed() {
+    let (files, signer, stranger) = (Files::new(), Signer::new("one"), Signer::new("other"));
+    let root = Root::new(&[]);
+    let config = configured(&root, &tokens_of(&files.keys(vec![signer.public()])));
+    let server = Started::over(&config).await;
+    let mut client = server.client().await;
+    let good = signer.sign(&claims("acme"));
+    assert!(client.predict(predict(Some(&good))).await.is_ok());
+    let [header, body, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
+    // {"alg":"none","typ":"JWT"} and {"alg":"HS256","typ":"JWT","kid":"one"}
+    let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{body}.");
+    let symmetric = format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Im9uZSJ9.{body}.{signature}");
+    let swapped = signer.sign(&claims("other"));
+    let swapped = format!("{header}.{}.{signature}", swapped.split('.').nth(1).unwrap());
+    let without = |name: &str| {
+        let mut claims = claims("acme");
+        claims.as_object_mut().unwrap().remove(name);
+        signer.sign(&claims)
+    };
+    let expired = "the token has expired, ask for a new one";
+    let signature_wrong = "the token's signature is wrong";
+    let lacks = "the token lacks a claim: exp, aud and where configured iss are needed";
+    let unreadable = "the token cannot be read";
+    let table = [
+        ("expired", signer.sign(&but("exp", json!(now() - 60))), expired),
+        ("not yet valid", signer.sign(&but("nbf", json!(now() + 60))), "the token is not valid yet"),
+        ("wrong audience", signer.sign(&but("aud", json!("billing"))), "the token is for another audience"),
+        (
+            "wrong issuer",
+            signer.sign(&but("iss", json!("https://evil.test"))),
+            "the token is of another issuer",
+        ),
+        ("alg none", none, unreadable),
+        (
+            "a public key as a shared secret",
+            symmetric,
+            "the token's algorithm is not one that this server believes",
+        ),
+        ("wrong key", stranger.sign_as("one", &claims("acme")), signature_wrong),
+        ("unknown key", stranger.sign(&claims("acme")), "the token names no key that this server knows"),
+        ("claims of another", swapped, signature_wrong),
+        ("no expiry", without("exp"), lacks),
+        ("no audience", without("aud"), lacks),
+        ("no tenant", without("sub"), "the token has no claim that names its tenant"),
+        ("no token", "garbage".into(), unreadable),
+        ("empty", String::new(), unreadable),
+    ];
+    for (case, token, reason) in table {
+        let status = client.predict(predict(Some(&token))).await.unwrap_err();
+        assert_eq!(said(&status), (Code::Unauthenticated, reason), "{case}");
+        let long = token.len() > 20;
+        assert!(!long || !format!("{status:?}").contains(&token), "{case}: the token comes back");
+    }
+    let status = client.predict(predict(None)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+    assert!(status.message().starts_with("a bearer token is needed"), "{status}");
+    assert_eq!(server.service.passes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_may_differ_a_little() {
+    let (files, signer) = (Files::new(), Signer::new("one"));
+    let root = Root::new(&[]);
+    let config = configured(&root, &tokens_of(&files.keys(vec![signer.public()])));
+    let server = Started::over(&config).await;
+    let mut client = server.client().await;
+    for slightly in [but("exp", json!(now() - 15)), but("nbf", json!(now() + 15))] {
+        assert!(client.predict(predict(Some(&signer.sign(&slightly)))).await.is_ok());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_exchanged_is_believed_at_once_and_the_old_one_no_more() {
+    let (files, old, new) = (Files::new(), Signer::new("old"), Signer::new("new"));
+    let root = Root::new(&[]);
+    let config = configured(&root, &tokens_of(&files.keys(vec![old.public()])));
+    let server = Started::over(&config).await;
+    let mut client = server.client().await;
+    let (by_old, by_new) = (old.sign(&claims("acme")), new.sign(&claims("acme")));
+    assert!(client.predict(predict(Some(&by_old))).await.is_ok());
+    assert!(client.predict(predict(Some(&by_new))).await.is_err());
+    // While both are there, both are believed; half a file changes nothing.
+    files.keys(vec![old.public(), new.public()]);
+    assert!(client.predict(predict(Some(&by_new))).await.is_ok());
+    assert!(client.predict(predict(Some(&by_old))).await.is_ok());
+    files.write("jwks.json", "{\"keys\": [");
+    assert!(client.predict(predict(Some(&by_new))).await.is_ok());
+    files.keys(vec![new.public()]);
+    let gone = async {
+        while client.predict(predict(Some(&by_old))).await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), gone).await.unwrap();
+    assert!(server.client().await.predict(predict(Some(&by_new))).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_told_to_everybody_and_nothing_else_is() {
+    let (files, signer) = (Files::new(), Signer::new("one"));
+    let root = Root::new(&[]);
+    let config = configured(&root, &tokens_of(&files.keys(vec![signer.public()])));
+    let server = Started::over(&config).await;
+    let channel = server.channel().await;
+    let mut health = HealthClient::new(channel.clone());
+    assert!(health.check(HealthCheckRequest::default()).await.is_ok());
+    let mut models = unmask_protocol::v1::model_service_client::ModelServiceClient::new(channel);
+    let listed = models.list_models(unmask_protocol::v1::ListModelsRequest {}).await;
+    assert_eq!(listed.unwrap_err().code(), Code::Unauthenticated);
+}
