@@ -1,3 +1,23 @@
-//! The socket under hostile clients and too many of them.
+//! The socket under hostile clients, under too many of them, and on its way down.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bytes;
+mod connections;
+mod deadlines;
+mod drain;
+mod passes;
+mod raw;
+
+use unmask_protocol::v1;
+use unmask_tests::{request, rise};
+
+/// An explanation of so many passes and two.
+fn masks(masks: u32) -> v1::ExplainRequest {
+    v1::ExplainRequest { method: Some(rise(masks)), ..request() }
+}
+
+/// A request of one pass.
+fn one() -> v1::PredictRequest {
+    v1::PredictRequest { image: request().image, ..v1::PredictRequest::default() }
+}

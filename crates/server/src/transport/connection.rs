@@ -45,26 +45,27 @@ where
     let mut connection = pin!(builder(settings).serve_connection(io, door));
     let ends = async {
         tokio::select! {
-            () = drain.begun() => true,
-            () = old(settings) => false,
-            () = idle(streams, settings) => false,
+            () = drain.begun() => None,
+            () = old(settings) => Some(settings.age_grace_seconds),
+            // Nothing is open; a client that does not even say goodbye is not waited for.
+            () = idle(streams, settings) => Some(settings.handshake_seconds),
         }
     };
-    let down = tokio::select! {
+    let grace = tokio::select! {
         done = &mut connection => return ended(done),
-        down = ends => down,
+        grace = ends => grace,
     };
     // Streams that are open go on; a server that goes down ends what is left itself.
     connection.as_mut().graceful_shutdown();
-    let grace = async {
-        if down {
-            std::future::pending().await
+    let over = async {
+        match grace {
+            Some(seconds) => sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
         }
-        sleep(Duration::from_secs(settings.age_grace_seconds)).await;
     };
     tokio::select! {
         done = &mut connection => ended(done),
-        () = grace => tracing::debug!("streams of an old connection are cut off"),
+        () = over => tracing::debug!("a connection is cut off"),
     }
 }
 

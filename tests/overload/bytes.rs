@@ -1,0 +1,85 @@
+//! Memory for messages.
+
+use std::time::Duration;
+
+use tonic::Code;
+use unmask_tests::started::Started;
+
+use super::raw::{EXPLAIN, Raw, prefix, status};
+use super::{masks, one};
+
+const FULL: &str = "this server's memory for messages and pictures is taken up; try again later";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_let_in_by_its_announcement_and_not_by_what_has_come_of_it() {
+    let settings = [("server.max_bytes", "4194304"), ("server.max_message_bytes", "2097152")];
+    let server = Started::with(&settings).await;
+    let mut raw = Raw::connect(server.address).await;
+    // Two announcements take up everything, though not a byte of either has come.
+    let first = raw.announce(2 << 20).await;
+    let second = raw.announce(2 << 20).await;
+    let taken = async { while server.client().await.predict(one()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(60), taken).await.unwrap();
+    let third = raw.announce(1 << 20).await;
+    let (code, message) = status(third.0).await;
+    assert_eq!((code, message), (Code::ResourceExhausted, FULL.replace(' ', "%20")));
+    let refused = server.client().await.predict(one()).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, FULL));
+    // What is given up is free again.
+    drop((first, second));
+    let free = async { while server.client().await.predict(one()).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(60), free).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_message_counts_as_the_largest_that_is_read() {
+    let settings = [("server.max_bytes", "4194304"), ("server.max_message_bytes", "2097152")];
+    let server = Started::with(&settings).await;
+    let mut raw = Raw::connect(server.address).await;
+    // What is left is enough for a few bytes, and not for what they may unfold into.
+    let held = (raw.announce(2 << 20).await, raw.announce((2 << 20) - (64 << 10)).await);
+    let taken = async { while server.client().await.predict(one()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(60), taken).await.unwrap();
+    let (response, mut body) = raw.open(EXPLAIN).await.unwrap();
+    body.send_data(prefix(1, 10), false).unwrap();
+    assert_eq!(status(response).await.0, Code::ResourceExhausted);
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_never_comes_gives_its_memory_back() {
+    let settings = [
+        ("server.max_bytes", "4194304"),
+        ("server.max_message_bytes", "2097152"),
+        ("http2.message_seconds", "1"),
+    ];
+    let server = Started::with(&settings).await;
+    let mut raw = Raw::connect(server.address).await;
+    let (_silent, mut slow) = (raw.announce(2 << 20).await, raw.announce(2 << 20).await);
+    // A byte now and then is not a message either.
+    let drip = tokio::spawn(async move {
+        while slow.1.send_data(vec![0].into(), false).is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        slow.0
+    });
+    let (code, message) = status(drip.await.unwrap()).await;
+    assert_eq!(code, Code::DeadlineExceeded, "{message}");
+    let (nothing, _body) = raw.open(EXPLAIN).await.unwrap();
+    assert_eq!(status(nothing).await.0, Code::DeadlineExceeded);
+    assert!(server.client().await.predict(one()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decoding_a_picture_needs_room_for_its_pixels() {
+    // Room for one small picture and no more.
+    let settings = [("server.max_bytes", "4194304"), ("server.max_message_bytes", "2097152")];
+    let server = Started::with(&settings).await;
+    let mut client = server.client().await;
+    let large = unmask_tests::png(2000, 2000, |_, _| [90, 120, 150]);
+    let refused =
+        client.explain(unmask_protocol::v1::ExplainRequest { image: large, fill: None, ..masks(128) });
+    let refused = refused.await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, FULL));
+    assert!(client.explain(masks(128)).await.is_ok());
+}

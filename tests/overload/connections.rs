@@ -1,0 +1,146 @@
+//! Hostile HTTP/2, and connections that are too many, idle or old. Each is bounded in count; other clients are served.
+
+use std::time::Duration;
+
+use h2::Reason;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use unmask_tests::started::Started;
+
+use super::one;
+use super::raw::{Bare, PREDICT, Raw, prefix};
+
+/// Until something has to have happened; the bound only keeps a broken test from hanging.
+const LONG: Duration = Duration::from_secs(60);
+
+async fn is_served(server: &Started) {
+    assert!(server.client().await.predict(one()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_resets_ends_its_connection_and_no_other() {
+    let server = Started::with(&[]).await;
+    let mut other = server.client().await;
+    let mut raw = Bare::connect(server.address).await;
+    // :method POST, :scheme http, :path and :authority as literals (RFC 7541, section 6.2.2).
+    let path = b"/unmask.v1.ExplanationService/Explain";
+    let mut headers = vec![0x83, 0x86, 0x04, path.len() as u8];
+    headers.extend(path);
+    headers.extend([0x01, 1, b'x']);
+    let flood = async {
+        for stream in (1..400_000).step_by(2) {
+            raw.frame(1, 4, stream, &headers).await?;
+            raw.frame(3, 0, stream, &u32::from(Reason::CANCEL).to_be_bytes()).await?;
+        }
+        std::io::Result::Ok(())
+    };
+    let flooded = tokio::time::timeout(LONG, flood).await.unwrap();
+    assert!(flooded.is_err(), "two hundred thousand streams were opened and reset");
+    assert!(other.predict(one()).await.is_ok());
+    is_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_without_an_end_end_their_connection() {
+    let server = Started::with(&[]).await;
+    let mut raw = Bare::connect(server.address).await;
+    // A header that is never whole: one frame without the flag END_HEADERS, then continuations.
+    let part = [&[0x00, 1, b'a', 0x7F][..], &[b'b'; 4000]].concat();
+    let flood = async {
+        raw.frame(1, 0, 1, &part).await?;
+        for _ in 0..20_000 {
+            raw.frame(9, 0, 1, &part).await?;
+        }
+        std::io::Result::Ok(())
+    };
+    assert!(tokio::time::timeout(LONG, flood).await.unwrap().is_err(), "80 MB of headers were read");
+    is_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_streams_are_bounded_and_keep_nobody_out() {
+    let server = Started::with(&[("http2.max_streams", "16")]).await;
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let mut raw = Raw::connect(server.address).await;
+        for _ in 0..16 {
+            let opened = tokio::time::timeout(LONG, raw.open(PREDICT)).await.unwrap();
+            open.push(opened.unwrap());
+        }
+        let told = async {
+            while raw.0.current_max_send_streams() != 16 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LONG, told).await.unwrap();
+    }
+    assert_eq!(open.len(), 320);
+    is_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_too_many_is_closed_and_its_place_comes_back() {
+    let server = Started::with(&[("http2.max_connections", "2")]).await;
+    let (mut first, second) = (server.client().await, Raw::connect(server.address).await);
+    assert!(first.predict(one()).await.is_ok());
+    let mut third = TcpStream::connect(server.address).await.unwrap();
+    let read = tokio::time::timeout(LONG, third.read(&mut [0; 64])).await.unwrap();
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    drop(second);
+    let free = async {
+        while TcpStream::connect(server.address).await.unwrap().read(&mut [0; 64]).await.unwrap_or(0) == 0 {}
+    };
+    tokio::time::timeout(LONG, free).await.unwrap();
+    assert!(first.predict(one()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_says_nothing_is_let_go() {
+    let server = Started::with(&[("http2.idle_seconds", "1"), ("http2.handshake_seconds", "1")]).await;
+    // Neither the preface nor a stream.
+    let mut mute = TcpStream::connect(server.address).await.unwrap();
+    let mut idle = Bare::connect(server.address).await.0;
+    for stream in [&mut mute, &mut idle] {
+        let mut all = Vec::new();
+        let ended = tokio::time::timeout(LONG, stream.read_to_end(&mut all)).await.unwrap();
+        assert!(ended.is_ok() || ended.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
+    }
+    is_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_connection_takes_no_further_streams_and_ends_those_it_has() {
+    let server = Started::with(&[("http2.age_seconds", "1"), ("http2.message_seconds", "60")]).await;
+    let mut raw = Raw::connect(server.address).await;
+    let (response, mut body) = raw.open(PREDICT).await.unwrap();
+    // The client hears that it is to go elsewhere.
+    let told = async {
+        while raw.open(PREDICT).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await
+        }
+    };
+    tokio::time::timeout(LONG, told).await.unwrap();
+    let message = prost::Message::encode_to_vec(&one());
+    body.send_data(prefix(0, message.len() as u32), false).unwrap();
+    body.send_data(message.into(), true).unwrap();
+    assert_eq!(super::raw::status(response).await.0, tonic::Code::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_http2_is_let_go() {
+    use tokio::io::AsyncWriteExt as _;
+    let server = Started::with(&[]).await;
+    for nonsense in [
+        &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+        &[0; 64],
+        &[0xFF; 4096],
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xFF\xFF\xFF\xFF\xFF",
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(nonsense).await.unwrap();
+        let mut all = Vec::new();
+        let ended = tokio::time::timeout(LONG, stream.read_to_end(&mut all)).await.unwrap();
+        assert!(ended.is_ok() || ended.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
+    }
+    is_served(&server).await;
+}

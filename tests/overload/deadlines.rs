@@ -1,0 +1,60 @@
+//! Deadlines are the server's own matter: whoever is late is told so, and not that it has cancelled.
+
+use std::time::Duration;
+
+use tonic::{Code, Request};
+use unmask_protocol::v1;
+use unmask_tests::started::Started;
+
+use super::masks;
+use super::raw::{EXPLAIN, Raw, prefix, status};
+
+fn within<T>(message: T, time: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(time);
+    request
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_is_over_before_anything_is_folded_is_deadline_exceeded() {
+    let server = Started::with(&[]).await;
+    // Quickshift cuts a picture in one go, longer than this; the client waits on, and hears it from the server.
+    let mut raw = Raw::connect(server.address).await;
+    let kind = v1::segmentation::Kind::Quickshift(v1::QuickshiftSegmentation::default());
+    let segmentation = Some(v1::Segmentation { kind: Some(kind) });
+    let message = prost::Message::encode_to_vec(&v1::ExplainRequest { segmentation, ..masks(4000) });
+    let (response, mut body) = raw.open_within(EXPLAIN, "20m").await.unwrap();
+    body.send_data(prefix(0, message.len() as u32), false).unwrap();
+    body.send_data(message.into(), true).unwrap();
+    let (code, said) = status(response).await;
+    assert_eq!(code, Code::DeadlineExceeded, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_holds_while_a_message_is_on_its_way() {
+    let server = Started::with(&[]).await;
+    let mut raw = Raw::connect(server.address).await;
+    let (response, mut body) = raw.open_within(EXPLAIN, "100m").await.unwrap();
+    body.send_data(prefix(0, 1000), false).unwrap();
+    assert_eq!(status(response).await.0, Code::DeadlineExceeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_late_ends_as_late() {
+    let server = Started::with(&[]).await;
+    let plan = v1::EvaluationPlan {
+        candidates: vec![v1::Candidate {
+            kind: Some(v1::candidate::Kind::Method(unmask_tests::rise(128))),
+            ..Default::default()
+        }],
+        metrics: vec![v1::Metric { kind: Some(v1::metric::Kind::Entropy(v1::Entropy::default())) }],
+        ..Default::default()
+    };
+    let plan = v1::DatasetPlan { plan: Some(plan), ..Default::default() };
+    let first = v1::EvaluateDatasetRequest { kind: Some(v1::evaluate_dataset_request::Kind::Plan(plan)) };
+    let requests = tokio_stream::StreamExt::chain(tokio_stream::iter([first]), tokio_stream::pending());
+    let answers =
+        server.evaluations().await.evaluate_dataset(within(requests, Duration::from_millis(300))).await;
+    let status = answers.unwrap().into_inner().message().await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+}
