@@ -57,13 +57,13 @@ async fn a_message_that_never_comes_gives_its_memory_back() {
     let mut raw = Raw::connect(server.address).await;
     let (_silent, mut slow) = (raw.announce(2 << 20).await, raw.announce(2 << 20).await);
     // A byte now and then is not a message either.
-    let drip = tokio::spawn(async move {
+    let drip = async {
         while slow.1.send_data(vec![0].into(), false).is_ok() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        slow.0
-    });
-    let (code, message) = status(drip.await.unwrap()).await;
+    };
+    drip.await;
+    let (code, message) = status(slow.0).await;
     assert_eq!(code, Code::DeadlineExceeded, "{message}");
     let (nothing, _body) = raw.open(EXPLAIN).await.unwrap();
     assert_eq!(status(nothing).await.0, Code::DeadlineExceeded);

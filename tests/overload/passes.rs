@@ -53,7 +53,8 @@ async fn the_less_urgent_are_turned_away_first_and_told_when_to_come_back() {
     let server = Started::with(&[("server.max_passes", "40000"), ("pool.workers", "1")]).await;
     let endless = async |priority, count| {
         let mut client = server.client().await;
-        tokio::spawn(async move { client.explain(of(priority, count)).await })
+        let call = tokio::spawn(async move { client.explain(of(priority, count)).await });
+        call.abort_handle()
     };
     let busy = endless(Priority::Bulk, 19_000).await;
     until(|| server.service.passes() > 0).await;

@@ -2,6 +2,7 @@
 //! its own set-up and needs Rust and Python with pip.
 
 mod bench;
+mod chaos;
 mod demo;
 mod imports;
 mod onnxruntime;
@@ -45,6 +46,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Hold the release binary against overload, signals and a long day, and print the table
+    Chaos {
+        /// Options, such as --row soak or --short
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Make the golden files of the real peers again, and tell which have changed
     Parity,
     /// Write the catalogue into README.md and docs/methods.md
@@ -61,6 +68,7 @@ fn main() -> ExitCode {
         Task::Test { rest } => test::run(&rest),
         Task::Study { rest } => study::run(&rest),
         Task::Bench { rest } => bench::run(&rest),
+        Task::Chaos { rest } => chaos::run(&rest),
         Task::Parity => parity::run(),
         Task::Docs => {
             tools::run(tools::cargo().args(["run", "--locked", "-p", "unmask-tests", "--bin", "docs"]))

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -99,9 +99,10 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        let open = self.streams.enter();
+        let (open, came) = (self.streams.enter(), Instant::now());
         let house = Arc::clone(&self.house);
         let path = request.uri().path();
+        tracing::debug!(path, "a request has come");
         let endless = (!path.starts_with(OURS)).then(|| house.drain.clone());
         let identity = match path.starts_with(HEALTH) {
             true => Ok(Identity::default()),
@@ -129,6 +130,10 @@ impl hyper::service::Service<Request<Incoming>> for Door {
                     error.status("").into_http()
                 }
             };
+            if let Some(code) = response.headers().get(Status::GRPC_STATUS).filter(|code| *code != "0") {
+                let took_us = came.elapsed().as_micros() as u64;
+                tracing::debug!(?code, took_us, "a request is refused");
+            }
             Ok(response.map(|body| Answer::new(body, endless, open)))
         })
     }
