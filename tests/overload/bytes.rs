@@ -71,6 +71,18 @@ async fn a_message_that_never_comes_gives_its_memory_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_parts_without_end_is_refused_before_anything_is_made_of_it() {
+    let server = Started::with(&[]).await;
+    // Two bytes each on the wire, hundreds in memory.
+    let metrics = vec![unmask_protocol::v1::Metric::default(); 100_000];
+    let plan = unmask_protocol::v1::EvaluationPlan { metrics, ..Default::default() };
+    let request = unmask_protocol::v1::EvaluateRequest { plan: Some(plan), ..Default::default() };
+    let refused = server.evaluations().await.evaluate(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+    assert!(refused.message().contains("more than 10000 fields and numbers"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn decoding_a_picture_needs_room_for_its_pixels() {
     // Room for one small picture and no more.
     let settings = [("server.max_bytes", "4194304"), ("server.max_message_bytes", "2097152")];

@@ -39,9 +39,8 @@ async fn a_deadline_holds_while_a_message_is_on_its_way() {
     assert_eq!(status(response).await.0, Code::DeadlineExceeded);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_is_late_ends_as_late() {
-    let server = Started::with(&[]).await;
+/// A plan, and then nothing for ever.
+fn silent() -> impl tokio_stream::Stream<Item = v1::EvaluateDatasetRequest> + Send {
     let plan = v1::EvaluationPlan {
         candidates: vec![v1::Candidate {
             kind: Some(v1::candidate::Kind::Method(unmask_tests::rise(128))),
@@ -52,9 +51,23 @@ async fn a_stream_that_is_late_ends_as_late() {
     };
     let plan = v1::DatasetPlan { plan: Some(plan), ..Default::default() };
     let first = v1::EvaluateDatasetRequest { kind: Some(v1::evaluate_dataset_request::Kind::Plan(plan)) };
-    let requests = tokio_stream::StreamExt::chain(tokio_stream::iter([first]), tokio_stream::pending());
-    let answers =
-        server.evaluations().await.evaluate_dataset(within(requests, Duration::from_millis(300))).await;
+    tokio_stream::StreamExt::chain(tokio_stream::iter([first]), tokio_stream::pending())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_silent_is_ended() {
+    let server = Started::with(&[("http2.idle_seconds", "1")]).await;
+    let answers = server.evaluations().await.evaluate_dataset(silent()).await;
+    let status = answers.unwrap().into_inner().message().await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    assert!(status.message().starts_with("no item has come for too long"), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_late_ends_as_late() {
+    let server = Started::with(&[]).await;
+    let request = within(silent(), Duration::from_millis(300));
+    let answers = server.evaluations().await.evaluate_dataset(request).await;
     let status = answers.unwrap().into_inner().message().await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
 }

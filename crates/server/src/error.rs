@@ -85,6 +85,11 @@ pub(crate) enum RequestError {
     /// Who asks may not ask for this.
     #[error("{0}")]
     Forbidden(String),
+    /// A stream's client has sent nothing for too long.
+    #[error(
+        "no item has come for too long while nothing was left to do; send the items without long pauses, or in a new stream"
+    )]
+    Silent,
     /// The server goes down; another one may answer.
     #[error("this server is shutting down; ask again, and another one answers")]
     Draining,
@@ -152,6 +157,7 @@ pub(crate) fn code(error: &RequestError) -> Code {
         RequestError::TooDear { .. } => Code::InvalidArgument,
         RequestError::Unknown(_) => Code::Unauthenticated,
         RequestError::Forbidden(_) => Code::PermissionDenied,
+        RequestError::Silent => Code::DeadlineExceeded,
         RequestError::Draining => Code::Unavailable,
         RequestError::Forward(error) => match error {
             ForwardError::Cancelled => Code::Cancelled,
@@ -176,6 +182,7 @@ impl RequestError {
             | Self::TooDear { .. }
             | Self::Unknown(_)
             | Self::Forbidden(_)
+            | Self::Silent
             | Self::Draining
             | Self::Forward(_)
             | Self::Panicked) => error,
@@ -192,6 +199,7 @@ impl RequestError {
             | Self::TooDear { .. }
             | Self::Unknown(_)
             | Self::Forbidden(_)
+            | Self::Silent
             | Self::Draining
             | Self::Forward(_)
             | Self::Panicked => None,
@@ -217,6 +225,7 @@ impl RequestError {
             Self::TooDear { .. }
             | Self::Unknown(_)
             | Self::Forbidden(_)
+            | Self::Silent
             | Self::Draining
             | Self::Forward(_)
             | Self::Panicked => {}
@@ -256,6 +265,7 @@ mod tests {
             (RequestError::TooDear { announced: 9, most: 8 }, Code::InvalidArgument),
             (RequestError::Unknown("who?"), Code::Unauthenticated),
             (RequestError::Forbidden("no".into()), Code::PermissionDenied),
+            (RequestError::Silent, Code::DeadlineExceeded),
             (RequestError::Draining, Code::Unavailable),
             (ForwardError::Cancelled.into(), Code::Cancelled),
             (ForwardError::Overloaded { model: model(), jobs: 2, limit: 2 }.into(), Code::ResourceExhausted),

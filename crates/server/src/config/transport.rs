@@ -34,7 +34,8 @@ pub struct Http2 {
     pub handshake_seconds: u64,
     /// Seconds that a message may take from its announcement to its last byte.
     pub message_seconds: u64,
-    /// Seconds without a stream after which a connection is closed; 0 never closes.
+    /// Seconds without a stream after which a connection is closed, and without an item and work after which a stream is; 0 never
+    /// closes.
     pub idle_seconds: u64,
     /// Seconds after which a connection takes no further streams, so that clients spread anew; 0 never ends.
     pub age_seconds: u64,
@@ -99,6 +100,10 @@ impl Http2 {
         bounds.within("http2.idle_seconds", self.idle_seconds, 0, day);
         bounds.within("http2.age_seconds", self.age_seconds, 0, 30 * day);
         bounds.within("http2.age_grace_seconds", self.age_grace_seconds, 1, 30 * day);
+    }
+
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        (self.idle_seconds > 0).then(|| Duration::from_secs(self.idle_seconds))
     }
 
     pub(crate) fn message_time(&self) -> Duration {

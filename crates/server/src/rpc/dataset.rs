@@ -7,8 +7,9 @@
 
 use std::collections::HashSet;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
@@ -111,19 +112,27 @@ where
         going_down.begun().await;
         stopping.store(true, Ordering::Relaxed);
     };
+    let working = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&working);
     let mut rows = Box::pin(
         requests
             .take_until(Box::pin(until))
             .map(move |message| {
                 let held = asker.arrival.message();
-                one(asker.clone(), Arc::clone(&of), Arc::clone(&ids), message, held)
+                let row = one(asker.clone(), Arc::clone(&of), Arc::clone(&ids), message, held);
+                working_on(Arc::clone(&counted), row)
             })
             .buffered(AT_ONCE),
     );
     let (mut known, mut failed, mut passes) = (Vec::new(), 0, 0u64);
     let mut size = Size::default();
-    while let Some(row) = rows.next().await {
-        let row = row?;
+    loop {
+        let row = match within(state.idle, rows.next()).await {
+            Some(Some(row)) => row?,
+            Some(None) => break,
+            None if working.load(Ordering::Relaxed) > 0 => continue,
+            None => return Err(refuse(span, &RequestError::Silent, &job.request_id)),
+        };
         let own = decode::known(&row, &job).map_err(|_| RequestError::Panicked.status(&job.request_id))?;
         size.grow(&own).map_err(|message| {
             RequestError::Invalid(vec![Violation::new("item", message)]).status(&job.request_id)
@@ -148,6 +157,27 @@ where
     let _ = answers.send(Ok(summary)).await;
     tracing::info!(items, failed, "answered");
     Ok(())
+}
+
+/// What comes within this time, if there is one.
+async fn within<T>(time: Option<Duration>, what: impl Future<Output = T>) -> Option<T> {
+    match time {
+        Some(time) => tokio::time::timeout(time, what).await.ok(),
+        None => Some(what.await),
+    }
+}
+
+/// Counts work while it is under way.
+async fn working_on<T>(count: Arc<AtomicUsize>, work: impl Future<Output = T>) -> T {
+    struct Counted(Arc<AtomicUsize>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    count.fetch_add(1, Ordering::Relaxed);
+    let _counted = Counted(count);
+    work.await
 }
 
 /// The plan, where its sender may have it worked on and a picture of it can be paid for.

@@ -7,7 +7,7 @@ mod model;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tonic::{Request, Response, Status};
 use tracing::Span;
@@ -41,6 +41,8 @@ pub(crate) struct State {
     progress: Option<Progress>,
     weights: Weights,
     drain: Drain,
+    /// How long a stream may send nothing while nothing is done for it.
+    idle: Option<Duration>,
 }
 
 impl State {
@@ -86,7 +88,8 @@ impl Service {
         let admission = Admission::new(&config.server);
         let (limits, fills) = (config.image.limits(), Fills::new(config.fills.policy()));
         let (weights, drain) = (config.pool.weights, Drain::default());
-        let state = State { models, admission, limits, fills, progress, weights, drain };
+        let idle = config.http2.idle();
+        let state = State { models, admission, limits, fills, progress, weights, drain, idle };
         Ok(Self { state: Arc::new(state) })
     }
 

@@ -107,8 +107,8 @@ async fn old(settings: &Http2) {
 
 /// When a connection has had no stream for too long.
 async fn idle(streams: Streams, settings: &Http2) {
-    match settings.idle_seconds {
-        0 => std::future::pending().await,
-        seconds => streams.quiet(Duration::from_secs(seconds)).await,
+    match settings.idle() {
+        None => std::future::pending().await,
+        Some(long) => streams.quiet(long).await,
     }
 }

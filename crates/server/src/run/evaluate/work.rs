@@ -287,6 +287,7 @@ impl<'a> Work<'a> {
             | RequestError::TooDear { .. }
             | RequestError::Unknown(_)
             | RequestError::Forbidden(_)
+            | RequestError::Silent
             | RequestError::Draining
             | RequestError::Panicked) => {
                 ForwardError::Backend { model: spec.id(), reason: error.to_string() }
