@@ -275,6 +275,62 @@ fn a_batch_that_fails_once_is_run_again_and_nobody_sees_it() {
 }
 
 #[test]
+fn a_hundred_faults_of_a_backend_leave_every_job_with_one_answer_and_the_pool_whole() {
+    let faults = Arc::new(AtomicUsize::new(0));
+    let faulty = || {
+        let faults = Arc::clone(&faults);
+        let mut pass = 0usize;
+        Planted::opener(move |x| {
+            pass += 1;
+            // Now and then, in every way, until there have been a hundred.
+            if pass % 97 != 0 || faults.fetch_add(1, Ordering::Relaxed) >= 100 {
+                return Ok(logits(x));
+            }
+            match pass / 97 % 4 {
+                0 => Err("out of memory".to_owned()),
+                1 => panic!("a bug in the backend"),
+                2 => Ok(Vec::new()),
+                _ => Ok(vec![f32::NAN; 2]),
+            }
+        })
+    };
+    let served = Served::planted(spec(), vec![faulty(), faulty()], 8, 16).unwrap();
+    let (right, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (served, right, wrong) = (&served, &right, &wrong);
+            scope.spawn(move || {
+                for i in 0..40 {
+                    let value = (client * 100 + i) as f32 / 7.0;
+                    let job = served.job(Limits::default()).unwrap();
+                    match job.scores(round(40, value)) {
+                        Ok(scores) => {
+                            let rows = scores.rows().enumerate();
+                            let all = rows.fold(true, |all, (i, row)| {
+                                all && row == logits(picture(value + i as f32).data())
+                            });
+                            assert!(all, "{client} {i}");
+                            right.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(ForwardError::Backend { .. }) => {
+                            wrong.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+    let (right, wrong) = (right.into_inner(), wrong.into_inner());
+    assert!(faults.load(Ordering::Relaxed) >= 100);
+    assert_eq!(right + wrong, 320);
+    // A score that is no number is its picture's own; every other fault is made good, but for a picture that meets two.
+    assert!((1..=60).contains(&wrong), "{wrong}");
+    assert_eq!((served.workers(), served.jobs(), served.waiting()), ((2, 2), 0, 0));
+    assert!(served.job(Limits::default()).unwrap().scores(round(20, 1.0)).is_ok());
+}
+
+#[test]
 fn a_picture_that_breaks_the_backend_costs_its_own_job_alone() {
     let poison = picture(666.0).data()[0];
     let backend = Planted::opener(move |x| match x[0] == poison {
