@@ -80,16 +80,32 @@ pub enum BundleError {
         /// Each field with what is wrong about it.
         violations: Vec<Violation>,
     },
-    /// The model file is not the one that the manifest describes.
+    /// A file is not the one that the manifest describes.
     #[error(
-        "model.onnx has SHA-256 {got}, the manifest says {manifest}: \
-         put the model file that belongs to the manifest, or correct sha256 if this file is meant"
+        "{file} has SHA-256 {got}, the manifest says {manifest}: \
+         put the file that belongs to the manifest, or correct sha256 if this file is meant"
     )]
     Digest {
+        /// Its name in the bundle.
+        file: String,
         /// Digest of the bytes that were read.
         got: String,
         /// Digest in the manifest.
         manifest: String,
+    },
+    /// A file of external data has another size than the manifest says.
+    #[error(
+        "{file} has {} than {manifest} bytes, which the manifest says: \
+         put the file that belongs to the manifest, or correct bytes if this file is meant",
+        if *.larger { "more" } else { "less" }
+    )]
+    Size {
+        /// Its name in the bundle.
+        file: String,
+        /// Whether it is larger, of which no more is read than to know it.
+        larger: bool,
+        /// Size in the manifest.
+        manifest: u64,
     },
     /// The model file is empty.
     #[error("model.onnx is empty, export the model again")]
@@ -101,6 +117,12 @@ pub enum BundleError {
         bytes: usize,
         /// Where decoding failed.
         source: prost::DecodeError,
+    },
+    /// The model file has more parts than are decoded.
+    #[error("model.onnx has more than {most} nodes, names, sizes and other parts, the limit")]
+    ModelParts {
+        /// The limit.
+        most: usize,
     },
     /// The model decodes, but is not one that is served. Everything wrong is listed.
     #[error("model.onnx: {}", joined(.problems.iter()))]

@@ -1,7 +1,7 @@
 //! Which models exist: a bundle on disk becomes a verified [`Candidate`], or a precise reason why it does not.
 //!
-//! A bundle is a directory `NAME/VERSION/{model.toml, model.onnx, golden.npy, card.md}`. The manifest, the digest, the
-//! protobuf and the golden input are checked here; no session is opened, so what only a session can know (shapes,
+//! A bundle is a directory `NAME/VERSION/{model.toml, model.onnx, golden.npy, card.md}`, with the files of external data
+//! that the manifest lists. The manifest, the digests, the protobuf and the golden input are checked here; no session is opened, so what only a session can know (shapes,
 //! element types, golden scores) is left to whoever loads the candidate.
 
 mod bundle;
@@ -10,13 +10,15 @@ mod file;
 mod golden;
 mod manifest;
 mod onnx;
+mod policy;
 mod scan;
 #[cfg(test)]
 mod testing;
 mod version;
 mod words;
 
-pub use bundle::{Candidate, Golden, open, sha256};
+pub use bundle::{Candidate, External, Golden, open, sha256};
 pub use error::{BundleError, RegistryError};
+pub use policy::Policy;
 pub use scan::{Entry, scan};
 pub use version::latest_first;

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::{MANIFEST, MODEL};
+use crate::policy::Policy;
 use crate::{BundleError, Candidate, RegistryError, latest_first, open};
 
 /// What stands in one version directory.
@@ -15,6 +16,8 @@ pub struct Entry {
     pub name: String,
     /// Version, as its directory is called; empty where the name's directory cannot be listed.
     pub version: String,
+    /// Where it lies.
+    pub dir: PathBuf,
     /// The bundle, or why it is refused.
     pub candidate: Result<Candidate, BundleError>,
 }
@@ -26,7 +29,9 @@ pub struct Entry {
 /// Directories may be symbolic links, the files of a bundle may not.
 ///
 /// ```no_run
-/// for entry in unmask_registry::scan("models".as_ref())? {
+/// use unmask_registry::{Policy, scan};
+///
+/// for entry in scan("models".as_ref(), &Policy::default())? {
 ///     match entry.candidate {
 ///         Ok(candidate) => println!("{}: {}", candidate.spec.id(), candidate.spec.summary),
 ///         Err(error) => println!("{}@{} is refused: {}", entry.name, entry.version, error.reason()),
@@ -37,23 +42,27 @@ pub struct Entry {
 ///
 /// # Errors
 /// [`RegistryError::Root`] where `root` itself cannot be listed. A bundle that is refused is an [`Entry`].
-pub fn scan(root: &Path) -> Result<Vec<Entry>, RegistryError> {
+pub fn scan(root: &Path, policy: &Policy) -> Result<Vec<Entry>, RegistryError> {
     let names = directories(root).map_err(|source| RegistryError::Root { root: root.into(), source })?;
-    let mut entries: Vec<Entry> = names.iter().flat_map(|(name, path)| versions(name, path)).collect();
+    let mut entries: Vec<Entry> =
+        names.iter().flat_map(|(name, path)| versions(name, path, policy)).collect();
     entries.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| latest_first(&a.version, &b.version)));
     Ok(entries)
 }
 
-fn versions(name: &str, path: &Path) -> Vec<Entry> {
+fn versions(name: &str, path: &Path, policy: &Policy) -> Vec<Entry> {
     match directories(path) {
         Ok(versions) => versions
             .into_iter()
             .filter(|(_, path)| is_bundle(path))
-            .map(|(version, path)| Entry { name: name.into(), version, candidate: open(&path) })
+            .map(|(version, dir)| {
+                let candidate = open(&dir, policy);
+                Entry { name: name.into(), version, dir, candidate }
+            })
             .collect(),
         Err(source) => {
             let candidate = Err(BundleError::Read { file: path.display().to_string(), source });
-            vec![Entry { name: name.into(), version: String::new(), candidate }]
+            vec![Entry { name: name.into(), version: String::new(), dir: path.into(), candidate }]
         }
     }
 }
@@ -103,7 +112,7 @@ mod tests {
         fs::write(at("README.md"), "").unwrap();
         fs::create_dir(at("empty")).unwrap();
 
-        let entries = scan(root.path()).unwrap();
+        let entries = scan(root.path(), &Policy::default()).unwrap();
         let seen: Vec<_> =
             entries.iter().map(|e| (e.name.as_str(), e.version.as_str(), e.candidate.is_ok())).collect();
         assert_eq!(
@@ -118,14 +127,14 @@ mod tests {
         Bundle::new("model", "1").write(&root.path().join("..2026_07_01"));
         std::os::unix::fs::symlink("..2026_07_01", root.path().join("..data")).unwrap();
         std::os::unix::fs::symlink("..data/model", root.path().join("model")).unwrap();
-        let entries = scan(root.path()).unwrap();
+        let entries = scan(root.path(), &Policy::default()).unwrap();
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].candidate.as_ref().unwrap().spec.id(), "model@1");
     }
 
     #[test]
     fn a_missing_root_is_named() {
-        let error = scan(Path::new("/nonexistent/models")).unwrap_err();
+        let error = scan(Path::new("/nonexistent/models"), &Policy::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the directory of models /nonexistent/models cannot be read, give one that holds NAME/VERSION directories"

@@ -7,7 +7,7 @@ use npyz::WriterBuilder as _;
 use prost::Message;
 
 use crate::bundle::sha256;
-use crate::onnx::{Graph, Model, Node, Opset, Tensor, Value};
+use crate::onnx::{Graph, Model, Node, Opset, Pair, Tensor, Value};
 
 /// What the right manifest says instead of the digest.
 pub(crate) const DIGEST: &str = "DIGEST";
@@ -20,6 +20,8 @@ pub(crate) struct Bundle {
     pub(crate) manifest: String,
     pub(crate) model: Vec<u8>,
     pub(crate) golden: Vec<u8>,
+    /// Files of external data, which the manifest lists.
+    pub(crate) external: Vec<(String, Vec<u8>)>,
 }
 
 impl Bundle {
@@ -31,6 +33,7 @@ impl Bundle {
             manifest: manifest(name, version),
             model: model().encode_to_vec(),
             golden: npy(&[2, 3, 8, 10], &[0.5f32; 480]),
+            external: Vec::new(),
         }
     }
 
@@ -41,6 +44,22 @@ impl Bundle {
         self
     }
 
+    /// A bundle whose weight lies in a file of this name.
+    pub(crate) fn outside(name: &str) -> Self {
+        let mut model = model();
+        let weight = &mut model.graph.as_mut().unwrap().initializer[0];
+        let data = std::mem::take(&mut weight.raw_data);
+        weight.data_location = 1;
+        weight.external_data = vec![Pair { key: "location".into(), value: name.into() }];
+        let listed = format!(
+            "[[external]]\nfile = \"{name}\"\nsha256 = \"{}\"\nbytes = {}\n\n[input]",
+            sha256(&data),
+            data.len()
+        );
+        let external = vec![(name.into(), data.to_vec())];
+        Self { model: model.encode_to_vec(), external, ..Self::new("model", "1") }.spoil("[input]", &listed)
+    }
+
     /// Writes the bundle under `root` and returns its directory.
     pub(crate) fn write(&self, root: &Path) -> PathBuf {
         let dir = root.join(&self.name).join(&self.version);
@@ -48,6 +67,9 @@ impl Bundle {
         fs::write(dir.join("model.toml"), self.manifest.replace(DIGEST, &sha256(&self.model))).unwrap();
         fs::write(dir.join("model.onnx"), &self.model).unwrap();
         fs::write(dir.join("golden.npy"), &self.golden).unwrap();
+        for (name, data) in &self.external {
+            fs::write(dir.join(name), data).unwrap();
+        }
         dir
     }
 }
@@ -93,11 +115,23 @@ tolerance = 1e-3
     )
 }
 
+/// A float32 tensor whose data is as long as its shape says.
+pub(crate) fn weight(name: &str, dims: &[i64]) -> Tensor {
+    let bytes = 4 * usize::try_from(dims.iter().product::<i64>()).unwrap();
+    Tensor {
+        name: name.into(),
+        dims: dims.into(),
+        data_type: 1,
+        raw_data: vec![1; bytes].into(),
+        ..Tensor::default()
+    }
+}
+
 /// The right model: one node, one weight, which is also listed as an input as old exporters do.
 pub(crate) fn model() -> Model {
     let value = |name: &str| Value { name: name.into() };
     let node = Node { name: "sum".into(), op_type: "Gemm".into(), ..Node::default() };
-    let weight = Tensor { name: "w".into(), ..Tensor::default() };
+    let weight = weight("w", &[2, 3]);
     let graph = Graph {
         node: vec![node],
         initializer: vec![weight],

@@ -8,14 +8,14 @@ use crate::testing::{Bundle, npy};
 
 fn refused(bundle: &Bundle) -> String {
     let root = tempfile::tempdir().unwrap();
-    open(&bundle.write(root.path())).unwrap_err().reason()
+    open(&bundle.write(root.path()), &Policy::default()).unwrap_err().reason()
 }
 
 #[test]
 fn a_right_bundle_becomes_a_candidate_word_by_word() {
     let root = tempfile::tempdir().unwrap();
     let bundle = Bundle::new("model", "1");
-    let candidate = open(&bundle.write(root.path())).unwrap();
+    let candidate = open(&bundle.write(root.path()), &Policy::default()).unwrap();
     assert_eq!(candidate.model, bundle.model);
     let spec = ModelSpec {
         name: "model".into(),
@@ -64,7 +64,7 @@ fn a_model_of_another_digest_is_refused_with_both_digests() {
     assert_eq!(
         refused(&bundle),
         format!(
-            "model.onnx has SHA-256 {}, the manifest says {meant}: put the model file that belongs to the manifest, \
+            "model.onnx has SHA-256 {}, the manifest says {meant}: put the file that belongs to the manifest, \
              or correct sha256 if this file is meant",
             sha256(&bundle.model)
         )
@@ -84,11 +84,11 @@ fn each_file_that_is_missing_or_linked_is_named() {
         let root = tempfile::tempdir().unwrap();
         let dir = Bundle::new("model", "1").write(root.path());
         fs::rename(dir.join(file), root.path().join("elsewhere")).unwrap();
-        let reason = open(&dir).unwrap_err().reason();
+        let reason = open(&dir, &Policy::default()).unwrap_err().reason();
         assert!(reason.starts_with(&format!("{file} is missing")), "{reason}");
 
         symlink("../../elsewhere", dir.join(file)).unwrap();
-        let reason = open(&dir).unwrap_err().reason();
+        let reason = open(&dir, &Policy::default()).unwrap_err().reason();
         assert!(reason.starts_with(&format!("{file} is a symbolic link")), "{reason}");
     }
 }
@@ -100,7 +100,7 @@ fn directories_above_the_files_may_be_links_and_are_called_as_written() {
     bundle.name = "stored".into();
     bundle.write(root.path());
     symlink("stored", root.path().join("model")).unwrap();
-    assert_eq!(open(&root.path().join("model/1/")).unwrap().spec.id(), "model@1");
+    assert_eq!(open(&root.path().join("model/1/"), &Policy::default()).unwrap().spec.id(), "model@1");
 }
 
 #[test]
@@ -115,7 +115,10 @@ fn files_are_read_up_to_their_limits() {
     let dir = Bundle::new("model", "1").write(root.path());
     // A sparse file: the size is seen, nothing is stored or read.
     fs::File::options().write(true).open(dir.join("model.onnx")).unwrap().set_len((2 << 30) + 1).unwrap();
-    assert_eq!(open(&dir).unwrap_err().reason(), "model.onnx has more than 2147483648 bytes, the limit");
+    assert_eq!(
+        open(&dir, &Policy::default()).unwrap_err().reason(),
+        "model.onnx has more than 2147483648 bytes, the limit"
+    );
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn a_manifest_that_is_no_text_is_refused() {
     let dir = Bundle::new("model", "1").write(root.path());
     fs::write(dir.join("model.toml"), b"name = \"\xff\"").unwrap();
     assert_eq!(
-        open(&dir).unwrap_err().reason(),
+        open(&dir, &Policy::default()).unwrap_err().reason(),
         "model.toml is not UTF-8, save it as UTF-8: invalid utf-8 sequence of 1 bytes from index 8"
     );
 }
@@ -138,5 +141,47 @@ fn the_layout_of_the_manifest_is_the_layout_of_the_golden_input() {
     );
     bundle.golden = npy(&[2, 8, 10, 3], &[0.0f32; 480]);
     let root = tempfile::tempdir().unwrap();
-    assert!(open(&bundle.write(root.path())).is_ok());
+    assert!(open(&bundle.write(root.path()), &Policy::default()).is_ok());
+}
+
+#[test]
+fn weights_outside_are_read_beside_the_model_and_are_part_of_what_it_is_known_by() {
+    let root = tempfile::tempdir().unwrap();
+    let bundle = Bundle::outside("weights.bin");
+    let candidate = open(&bundle.write(root.path()), &Policy::default()).unwrap();
+    let (name, data) = &bundle.external[0];
+    assert_eq!(candidate.external, [External { name: name.clone(), data: data.as_slice().into() }]);
+    // What `sha256sum model.onnx weights.bin | sha256sum` prints.
+    let sums = format!("{}  model.onnx\n{}  weights.bin\n", sha256(&bundle.model), sha256(data));
+    assert_eq!(candidate.spec.digest, sha256(sums.as_bytes()));
+    assert_ne!(candidate.spec.digest, sha256(&bundle.model));
+}
+
+#[test]
+fn a_file_of_weights_is_what_the_manifest_says_of_it() {
+    let spoilt = |spoil: &dyn Fn(&mut Vec<u8>)| {
+        let mut bundle = Bundle::outside("weights.bin");
+        spoil(&mut bundle.external[0].1);
+        refused(&bundle)
+    };
+    let size = |than: &str| {
+        format!(
+            "weights.bin has {than} than 24 bytes, which the manifest says: \
+             put the file that belongs to the manifest, or correct bytes if this file is meant"
+        )
+    };
+    assert_eq!(spoilt(&|data| data.push(0)), size("more"));
+    assert_eq!(spoilt(&|data| data.truncate(23)), size("less"));
+    assert!(spoilt(&|data| data[0] ^= 1).starts_with("weights.bin has SHA-256 "));
+}
+
+#[test]
+fn a_file_of_weights_that_is_missing_or_linked_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = Bundle::outside("weights.bin").write(root.path());
+    fs::rename(dir.join("weights.bin"), root.path().join("elsewhere")).unwrap();
+    let reason = || open(&dir, &Policy::default()).unwrap_err().reason();
+    assert!(reason().starts_with("weights.bin is missing"), "{}", reason());
+    symlink("../../elsewhere", dir.join("weights.bin")).unwrap();
+    assert!(reason().starts_with("weights.bin is a symbolic link"), "{}", reason());
 }

@@ -8,7 +8,8 @@ use unmask_core::{
 };
 
 use super::checks::Checks;
-use super::{Expected, Manifest, typed};
+use super::{Expected, Listed, Manifest, typed};
+use crate::bundle::{MANIFEST, MODEL, identity};
 use crate::words::{listed, quoted};
 
 /// Pixels of one side; at 896 a default answer, a float32 map of that size, stays under 4 MiB.
@@ -16,6 +17,10 @@ const SIDE: RangeInclusive<i64> = 8..=896;
 const FACE_FACTOR: RangeInclusive<f64> = 0.5..=4.0;
 const LABELS: RangeInclusive<usize> = 2..=1000;
 const GOLDEN_ROWS: RangeInclusive<usize> = 1..=16;
+/// Files of external data.
+const FILES: usize = 16;
+/// Bytes of one of them, and of all together.
+const FILE_BYTES: RangeInclusive<i64> = 1..=8 << 30;
 /// Above this a golden score no longer tells one model from another.
 const LOOSEST: f64 = 0.1;
 
@@ -25,12 +30,18 @@ pub(super) fn read(typed: typed::Manifest, name: &str, version: &str) -> Result<
         let got = typed.schema.map_or_else(|| "missing".into(), |schema| format!("got {schema}"));
         checks.refuse("schema", format!("{got}, allowed is 1"));
     }
+    let name = directory(&mut checks, "name", typed.name, name);
+    let version = directory(&mut checks, "version", typed.version, version);
+    let summary = checks.line("summary", typed.summary);
+    let licence = checks.line("licence", typed.licence);
+    let sha256 = checks.digest("sha256", typed.sha256);
+    let external = external(&mut checks, typed.external);
     let spec = ModelSpec {
-        name: directory(&mut checks, "name", typed.name, name),
-        version: directory(&mut checks, "version", typed.version, version),
-        summary: checks.line("summary", typed.summary),
-        licence: checks.line("licence", typed.licence),
-        digest: checks.digest("sha256", typed.sha256),
+        name,
+        version,
+        summary,
+        licence,
+        digest: identity(&sha256, &external),
         input: input(&mut checks, typed.input),
         output: output(&mut checks, typed.output),
         groups: Vec::new(),
@@ -38,7 +49,11 @@ pub(super) fn read(typed: typed::Manifest, name: &str, version: &str) -> Result<
     let groups = groups(&mut checks, typed.groups, &spec.output.labels);
     let spec = ModelSpec { groups, ..spec };
     let golden = golden(&mut checks, typed.golden, &spec);
-    if checks.violations.is_empty() { Ok(Manifest { spec, golden }) } else { Err(checks.violations) }
+    if checks.violations.is_empty() {
+        Ok(Manifest { spec, sha256, external, golden })
+    } else {
+        Err(checks.violations)
+    }
 }
 
 /// A name or version, which the directory repeats so that neither can be mistaken.
@@ -51,6 +66,39 @@ fn directory(checks: &mut Checks, field: &str, value: Option<String>, directory:
         );
     }
     value
+}
+
+fn external(checks: &mut Checks, typed: Vec<typed::External>) -> Vec<Listed> {
+    if typed.len() > FILES {
+        checks.refuse("external", format!("got {} files, allowed are at most {FILES}", typed.len()));
+        return Vec::new();
+    }
+    let mut files = Vec::new();
+    for (i, file) in typed.into_iter().enumerate() {
+        let field = |key: &str| format!("external[{i}].{key}");
+        files.push(Listed {
+            file: checks.file_name(&field("file"), file.file),
+            sha256: checks.digest(&field("sha256"), file.sha256),
+            bytes: checks.whole(&field("bytes"), file.bytes, &FILE_BYTES) as u64,
+        });
+    }
+    files.sort_by(|a, b| a.file.cmp(&b.file));
+    let mut seen = BTreeSet::from([MANIFEST, MODEL]);
+    let twice: Vec<&str> = files.iter().map(|f| f.file.as_str()).filter(|name| !seen.insert(name)).collect();
+    if !twice.is_empty() {
+        checks.refuse(
+            "external",
+            format!("got {}, list each file of weights once, and no other file", listed(twice)),
+        );
+    }
+    let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+    if bytes > FILE_BYTES.end().cast_unsigned() {
+        checks.refuse(
+            "external",
+            format!("got {bytes} bytes in all files, allowed are at most {}", FILE_BYTES.end()),
+        );
+    }
+    files
 }
 
 fn input(checks: &mut Checks, typed: typed::Input) -> InputSpec {

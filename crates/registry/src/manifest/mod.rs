@@ -15,7 +15,20 @@ use crate::BundleError;
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) spec: ModelSpec,
+    /// Digest of the model file alone.
+    pub(crate) sha256: String,
+    /// Files beside the model file, sorted by name.
+    pub(crate) external: Vec<Listed>,
     pub(crate) golden: Expected,
+}
+
+/// A file of external data as the manifest describes it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// A plain file name in the bundle.
+    pub(crate) file: String,
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
 }
 
 /// What the manifest says of the golden input.

@@ -153,6 +153,39 @@ fn each_way_of_being_wrong_is_said_with_field_value_and_bounds() {
 }
 
 #[test]
+fn files_of_external_data_have_plain_names_digests_and_sizes() {
+    let table = |file: &str, bytes: &str| {
+        format!("[[external]]\nfile = {file:?}\nsha256 = \"{}\"\nbytes = {bytes}\n", "0".repeat(64))
+    };
+    let checked = |tables: &[String]| check("[input]", &format!("{}[input]", tables.concat()));
+    let plain = "the name of a file in the bundle, without a directory";
+    for name in ["../weights.bin", "/etc/passwd", "sub/weights.bin", "..", ""] {
+        let reason = format!("external[0].file: got {name:?}, allowed is {plain}");
+        assert_eq!(checked(&[table(name, "1")]), [reason]);
+    }
+    let sizes = "allowed is 1 to 8589934592";
+    assert_eq!(checked(&[table("w", "0")]), [format!("external[0].bytes: got 0, {sizes}")]);
+    assert_eq!(checked(&[table("w", "8589934593")]), [format!("external[0].bytes: got 8589934593, {sizes}")]);
+    assert_eq!(
+        checked(&["[[external]]\n".into()]),
+        [
+            format!("external[0].file: missing, allowed is {plain}"),
+            format!("external[0].sha256: missing, allowed is {HEX}"),
+            format!("external[0].bytes: missing, {sizes}"),
+        ]
+    );
+    let once = "list each file of weights once, and no other file";
+    assert_eq!(checked(&[table("w", "1"), table("w", "1")]), [format!("external: got \"w\", {once}")]);
+    assert_eq!(checked(&[table("model.onnx", "1")]), [format!("external: got \"model.onnx\", {once}")]);
+    assert_eq!(
+        checked(&[table("v", "8589934592"), table("w", "1")]),
+        ["external: got 8589934593 bytes in all files, allowed are at most 8589934592"]
+    );
+    let many: Vec<String> = (0..17).map(|i| table(&format!("w{i}"), "1")).collect();
+    assert_eq!(checked(&many), ["external: got 17 files, allowed are at most 16"]);
+}
+
+#[test]
 fn one_mistake_is_reported_once() {
     for (from, to) in [("width = 10", ""), ("1.35", "9"), ("\"softmax\"", "\"relu\""), ("1e-3", "1")] {
         assert_eq!(check(from, to).len(), 1, "{:?}", check(from, to));

@@ -14,10 +14,19 @@ pub(super) struct Manifest {
     pub(super) summary: Option<String>,
     pub(super) licence: Option<String>,
     pub(super) sha256: Option<String>,
+    pub(super) external: Vec<External>,
     pub(super) input: Input,
     pub(super) output: Output,
     pub(super) groups: BTreeMap<String, Vec<String>>,
     pub(super) golden: Golden,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct External {
+    pub(super) file: Option<String>,
+    pub(super) sha256: Option<String>,
+    pub(super) bytes: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,7 +1,13 @@
-//! The model file as a protobuf, before any session sees it: it decodes, carries all its weights, uses standard
-//! operators only, and has the input and output that the manifest names.
+//! The model file as a protobuf, before any session sees it: it has no more parts than can be held, decodes, has all its
+//! weights in the bundle, each as large as its shape says, uses operators that are allowed, and has the input and output
+//! that the manifest names.
 
+mod constants;
+mod count;
+mod external;
+mod operators;
 mod proto;
+mod tensor;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -9,27 +15,38 @@ mod walk;
 use std::collections::BTreeSet;
 
 use prost::Message;
+use prost::bytes::Bytes;
 use unmask_core::ModelSpec;
 
-use crate::BundleError;
+use crate::policy::Policy;
 use crate::words::{Findings, listed};
+use crate::{BundleError, External};
 
 #[cfg(test)]
-pub(crate) use proto::{Attribute, Graph, Model, Node, Opset, SparseTensor, Tensor, Value};
+pub(crate) use proto::{Attribute, Graph, Model, Node, Opset, Pair, SparseTensor, Tensor, Value};
 
-/// Checks the bytes of a model file against its manifest.
-pub(crate) fn check(bytes: &[u8], spec: &ModelSpec) -> Result<(), BundleError> {
+/// Checks the bytes of a model file against its manifest and the files that the manifest lists beside it.
+pub(crate) fn check(
+    bytes: Bytes,
+    files: &[External],
+    spec: &ModelSpec,
+    policy: &Policy,
+) -> Result<(), BundleError> {
     if bytes.is_empty() {
         return Err(BundleError::ModelEmpty);
     }
-    let model = proto::Model::decode(bytes)
-        .map_err(|source| BundleError::ModelDecode { bytes: bytes.len(), source })?;
+    if count::too_many(&bytes) {
+        return Err(BundleError::ModelParts { most: count::MOST });
+    }
+    let size = bytes.len();
+    let model =
+        proto::Model::decode(bytes).map_err(|source| BundleError::ModelDecode { bytes: size, source })?;
     let mut findings = Findings::default();
     match &model.graph {
         Some(graph) => names(graph, spec, &mut findings),
         None => findings.push(|| "holds no graph: export the model again".into()),
     }
-    walk::model(&model, &mut findings);
+    walk::model(&model, files, policy, &mut findings);
     let problems = findings.finish();
     if problems.is_empty() { Ok(()) } else { Err(BundleError::Model { problems }) }
 }

@@ -1,7 +1,9 @@
 //! The part of ONNX's `onnx.proto` that the checks look at, written by hand with the tags of the original.
 //!
-//! Weights are left out on purpose: a field that is not listed is skipped and never copied. Text and messages are
-//! decoded only where a check needs them.
+//! Weights are never copied: fields of bytes are views of the file, and numbers that stand packed are taken as the bytes
+//! that they are. A field that is not listed is skipped.
+
+use prost::bytes::Bytes;
 
 /// `ModelProto`.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -45,6 +47,8 @@ pub(crate) struct Function {
     pub(crate) node: Vec<Node>,
     #[prost(message, repeated, tag = "9")]
     pub(crate) opset_import: Vec<Opset>,
+    #[prost(string, tag = "10")]
+    pub(crate) domain: String,
     #[prost(message, repeated, tag = "11")]
     pub(crate) attribute: Vec<Attribute>,
 }
@@ -74,6 +78,10 @@ pub(crate) struct Value {
 /// `NodeProto`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Node {
+    #[prost(string, repeated, tag = "1")]
+    pub(crate) input: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub(crate) output: Vec<String>,
     #[prost(string, tag = "3")]
     pub(crate) name: String,
     #[prost(string, tag = "4")]
@@ -91,6 +99,8 @@ pub(crate) struct Attribute {
     pub(crate) t: Option<Tensor>,
     #[prost(message, optional, tag = "6")]
     pub(crate) g: Option<Graph>,
+    #[prost(int64, repeated, tag = "8")]
+    pub(crate) ints: Vec<i64>,
     #[prost(message, repeated, tag = "10")]
     pub(crate) tensors: Vec<Tensor>,
     #[prost(message, repeated, tag = "11")]
@@ -104,8 +114,26 @@ pub(crate) struct Attribute {
 /// `TensorProto`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Tensor {
+    #[prost(int64, repeated, tag = "1")]
+    pub(crate) dims: Vec<i64>,
+    #[prost(int32, tag = "2")]
+    pub(crate) data_type: i32,
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub(crate) float_data: Vec<Bytes>,
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub(crate) int32_data: Vec<Bytes>,
+    #[prost(bytes = "bytes", repeated, tag = "6")]
+    pub(crate) string_data: Vec<Bytes>,
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    pub(crate) int64_data: Vec<Bytes>,
     #[prost(string, tag = "8")]
     pub(crate) name: String,
+    #[prost(bytes = "bytes", tag = "9")]
+    pub(crate) raw_data: Bytes,
+    #[prost(bytes = "bytes", repeated, tag = "10")]
+    pub(crate) double_data: Vec<Bytes>,
+    #[prost(bytes = "bytes", repeated, tag = "11")]
+    pub(crate) uint64_data: Vec<Bytes>,
     #[prost(message, repeated, tag = "13")]
     pub(crate) external_data: Vec<Pair>,
     /// 0 is inside the file, 1 is outside; a plain number, so that any other number is seen too.
@@ -127,6 +155,4 @@ pub(crate) struct Pair {
 pub(crate) struct SparseTensor {
     #[prost(message, optional, tag = "1")]
     pub(crate) values: Option<Tensor>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) indices: Option<Tensor>,
 }

@@ -1,82 +1,106 @@
 //! The way through everything in a model that can hold an operator or a tensor: graphs, the graphs in attributes,
 //! functions that the model brings along, and training graphs. It ends because decoding bounds how deep messages nest.
 
-use super::proto::{Attribute, Graph, Model, Node, Opset, SparseTensor, Tensor};
+use super::constants::Scope;
+use super::external::Files;
+use super::proto::{Attribute, Graph, Model, Node, SparseTensor, Tensor};
+use super::{operators, tensor};
+use crate::External;
+use crate::policy::Policy;
 use crate::words::{Findings, quoted};
 
-/// The operator sets that ONNX itself defines; the empty name means `ai.onnx`. An operator of any other domain is code
-/// that the server does not have.
-const DOMAINS: [&str; 3] = ["", "ai.onnx", "ai.onnx.ml"];
+/// What is asked along the way, and what was found.
+struct Walk<'a> {
+    policy: &'a Policy,
+    files: Files<'a>,
+    findings: &'a mut Findings,
+}
 
-pub(super) fn model(model: &Model, findings: &mut Findings) {
-    opsets(&model.opset_import, "the model", findings);
-    model.graph.iter().for_each(|part| graph(part, findings));
+pub(super) fn model(model: &Model, files: &[External], policy: &Policy, findings: &mut Findings) {
+    let mut walk = Walk { policy, files: Files::new(files), findings };
+    let imported = model.opset_import.iter();
+    imported.for_each(|opset| walk.note(operators::import_fault(opset, "the model", policy)));
+    if let Some(graph) = &model.graph {
+        walk.main(graph);
+    }
     for training in &model.training_info {
-        training.initialization.iter().chain(&training.algorithm).for_each(|part| graph(part, findings));
+        training.initialization.iter().chain(&training.algorithm).for_each(|part| walk.graph(part, None));
     }
     for function in &model.functions {
-        opsets(&function.opset_import, &format!("function {}", quoted(&function.name)), findings);
-        function.node.iter().for_each(|part| node(part, findings));
-        function.attribute.iter().for_each(|part| attribute(part, findings));
+        walk.note(operators::function_fault(&function.name, &function.domain, policy));
+        let importer = format!("function {}", quoted(&function.name));
+        let imported = function.opset_import.iter();
+        imported.for_each(|opset| walk.note(operators::import_fault(opset, &importer, policy)));
+        let scope = Scope::nodes(&function.node, None);
+        function.node.iter().for_each(|part| walk.node(part, &scope));
+        function.attribute.iter().for_each(|part| walk.attribute(part, &scope));
+    }
+    walk.note(walk.files.unused());
+}
+
+impl Walk<'_> {
+    fn note(&mut self, fault: Option<String>) {
+        if let Some(fault) = fault {
+            self.findings.push(|| fault);
+        }
+    }
+
+    /// The graph whose weights may lie outside: those are what ONNX Runtime replaces by what it is given in memory.
+    fn main(&mut self, graph: &Graph) {
+        let (outside, inside): (Vec<_>, Vec<_>) =
+            graph.initializer.iter().partition(|weight| is_outside(weight));
+        for weight in outside {
+            let fault = self.files.fault(weight);
+            self.about(weight, fault);
+        }
+        inside.into_iter().for_each(|weight| self.tensor(weight));
+        self.rest(graph, None);
+    }
+
+    fn graph(&mut self, graph: &Graph, around: Option<&Scope<'_>>) {
+        graph.initializer.iter().for_each(|part| self.tensor(part));
+        self.rest(graph, around);
+    }
+
+    fn rest(&mut self, graph: &Graph, around: Option<&Scope<'_>>) {
+        let scope = Scope::graph(graph, around);
+        graph.node.iter().for_each(|part| self.node(part, &scope));
+        graph.sparse_initializer.iter().for_each(|part| self.sparse(part));
+    }
+
+    fn node(&mut self, node: &Node, scope: &Scope<'_>) {
+        self.note(operators::fault(node, self.policy));
+        self.note(scope.fault(node));
+        node.attribute.iter().for_each(|part| self.attribute(part, scope));
+    }
+
+    fn attribute(&mut self, attribute: &Attribute, scope: &Scope<'_>) {
+        attribute.g.iter().chain(&attribute.graphs).for_each(|part| self.graph(part, Some(scope)));
+        attribute.t.iter().chain(&attribute.tensors).for_each(|part| self.tensor(part));
+        attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors).for_each(|part| self.sparse(part));
+    }
+
+    /// ONNX Runtime makes a sparse tensor whole, however large that is.
+    fn sparse(&mut self, sparse: &SparseTensor) {
+        let name = sparse.values.as_ref().map_or("", |values| values.name.as_str());
+        self.findings.push(|| format!("tensor {} is sparse, allowed are dense tensors", quoted(name)));
+    }
+
+    fn tensor(&mut self, tensor: &Tensor) {
+        let fault = if is_outside(tensor) {
+            Some("keeps its data outside, which is allowed for weights of the model's own graph only".into())
+        } else {
+            tensor::fault(tensor)
+        };
+        self.about(tensor, fault);
+    }
+
+    fn about(&mut self, tensor: &Tensor, fault: Option<String>) {
+        self.note(fault.map(|fault| format!("tensor {} {fault}", quoted(&tensor.name))));
     }
 }
 
-fn opsets(opsets: &[Opset], importer: &str, findings: &mut Findings) {
-    for opset in opsets.iter().filter(|opset| !allowed(&opset.domain)) {
-        findings
-            .push(|| format!("{importer} imports operator domain {}, {}", quoted(&opset.domain), advice()));
-    }
-}
-
-fn graph(graph: &Graph, findings: &mut Findings) {
-    graph.node.iter().for_each(|part| node(part, findings));
-    graph.initializer.iter().for_each(|part| tensor(part, findings));
-    graph.sparse_initializer.iter().for_each(|part| sparse(part, findings));
-}
-
-fn node(node: &Node, findings: &mut Findings) {
-    if !allowed(&node.domain) {
-        findings.push(|| {
-            format!(
-                "node {} is operator {} of domain {}, {}",
-                quoted(&node.name),
-                quoted(&node.op_type),
-                quoted(&node.domain),
-                advice()
-            )
-        });
-    }
-    node.attribute.iter().for_each(|part| attribute(part, findings));
-}
-
-fn attribute(attribute: &Attribute, findings: &mut Findings) {
-    attribute.g.iter().chain(&attribute.graphs).for_each(|part| graph(part, findings));
-    attribute.t.iter().chain(&attribute.tensors).for_each(|part| tensor(part, findings));
-    attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors).for_each(|part| sparse(part, findings));
-}
-
-fn sparse(sparse: &SparseTensor, findings: &mut Findings) {
-    sparse.values.iter().chain(&sparse.indices).for_each(|part| tensor(part, findings));
-}
-
-fn tensor(tensor: &Tensor, findings: &mut Findings) {
-    if tensor.data_location != 0 || !tensor.external_data.is_empty() {
-        let location = tensor.external_data.iter().find(|pair| pair.key == "location");
-        let place = location.map_or_else(|| "another file".into(), |pair| quoted(&pair.value));
-        findings.push(|| {
-            format!(
-                "tensor {} keeps its data in {place}, allowed is data inside model.onnx: save it without external data",
-                quoted(&tensor.name)
-            )
-        });
-    }
-}
-
-fn allowed(domain: &str) -> bool {
-    DOMAINS.contains(&domain)
-}
-
-fn advice() -> String {
-    let [_, onnx, ml] = DOMAINS;
-    format!("allowed are {onnx} and {ml}: export the model with standard operators")
+/// Either sign of data in another file is enough.
+fn is_outside(tensor: &Tensor) -> bool {
+    tensor.data_location != 0 || !tensor.external_data.is_empty()
 }
