@@ -5,11 +5,14 @@
 use std::path::Path;
 
 use unmask_pool::{Calibrating, Device, Fallback, Runtime, Served, Settings};
+use unmask_registry::Policy;
 use unmask_tests::from_set_up;
 
 fn load(device: Device, fallback: Fallback) -> Result<Served, String> {
     let runtime = Runtime::open(&from_set_up("ORT_DYLIB_PATH")).unwrap();
-    let candidate = unmask_registry::open(&from_set_up("TEST_FIXTURES").join("planted-linear/1")).unwrap();
+    let candidate =
+        unmask_registry::open(&from_set_up("TEST_FIXTURES").join("planted-linear/1"), &Policy::default())
+            .unwrap();
     let settings = Settings {
         workers: Some(1),
         threads: Some(1),

@@ -9,20 +9,44 @@ use unmask_protocol::v1::model_service_server::ModelService as _;
 use unmask_server::Service;
 use unmask_tests::{Root, black_fill, explain, from_set_up, model, planted_weights, png, values};
 
-const GOOD: [&str; 4] = ["planted-linear", "nhwc", "single-logit", "softmax-inside"];
+const GOOD: [&str; 5] = ["planted-linear", "nhwc", "single-logit", "softmax-inside", "external-listed"];
 const SIDE: usize = 32;
 
 /// Each bundle that must be refused, and words of its reason.
-const REFUSED: [(&str, &str); 9] = [
+const REFUSED: [(&str, &str); 24] = [
     ("bad-hash", "has SHA-256"),
     ("bad-input-name", "input.name is \"picture\" in the manifest, the graph's inputs are \"input\""),
     ("bad-label", "its output has shape [-1, 3], the manifest says [-1, 2]"),
     ("bad-golden", "golden score 1 of row 0 is"),
-    ("external-data", "keeps its data in \"weights.bin\""),
+    ("external-data", "keeps its data in \"weights.bin\", which the manifest does not list"),
     ("random-bytes", "is not an ONNX model"),
     ("custom-op", "operator domain \"com.example\""),
     ("static-batch", "the batch axis of its input is fixed to 1, export it as a dynamic axis"),
     ("float16", "float32 is needed"),
+    (
+        "hostile-traversal",
+        "keeps its data in \"../../../../../../etc/passwd\", which the manifest does not list",
+    ),
+    ("hostile-absolute", "keeps its data in \"/etc/passwd\", which the manifest does not list"),
+    ("hostile-address", "keeps its data in \"*/_ORT_MEM_ADDR_/*\", which the manifest does not list"),
+    ("hostile-beyond", "has 24576 bytes from byte 8 of \"weights.bin\", which has 24576"),
+    ("hostile-linked-model", "model.onnx is a symbolic link"),
+    ("hostile-linked-external", "weights.bin is a symbolic link"),
+    ("hostile-huge-weight", "tensor \"huge\" has shape [1099511627776, 4], which needs 17592186044416 bytes"),
+    (
+        "hostile-lying-weight",
+        "tensor \"weights\" has shape [6144, 2], which needs 49152 bytes, but holds 24576",
+    ),
+    ("hostile-constant", "tensor \"zeros\" is made by ConstantOfShape with shape [1099511627776]"),
+    ("hostile-lying-output", "ONNX Runtime refuses the graph: "),
+    (
+        "hostile-loop",
+        "node \"output\" is operator \"Loop\", which is not among those that are always allowed",
+    ),
+    ("hostile-if", "node \"magic\" is operator \"Magic\" of domain \"com.example\""),
+    ("hostile-deep", "recursion limit reached"),
+    ("hostile-empty", "model.onnx is empty"),
+    ("hostile-garbage", "is not an ONNX model"),
 ];
 
 /// A 32 x 32 picture whose cells differ.
@@ -79,7 +103,7 @@ async fn layouts_and_outputs_of_every_kind_give_the_same_explanation() {
     let service = Root::new(&GOOD).service(&[]);
     let hide = |name| occlusion(name, v1::OcclusionMode::Hide);
     let expected = values(&explain(&service, hide("planted-linear")).await.unwrap().map.unwrap());
-    for name in ["nhwc", "single-logit"] {
+    for name in ["nhwc", "single-logit", "external-listed"] {
         let got = values(&explain(&service, hide(name)).await.unwrap().map.unwrap());
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5), "{name}");
         let (a, b) = (predict(&service, name).await, predict(&service, "planted-linear").await);
@@ -121,6 +145,15 @@ async fn broken_models_are_refused_with_the_reason_and_the_others_serve() {
         assert!(predict(&service, name).await.scores.iter().any(|s| s.probability > 0.0), "{name}");
     }
     assert!(explain(&service, unmask_tests::request()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_is_opened_is_loaded() {
+    let service = Root::new(&["hostile-if"]).service(&[("models.operators", "If")]);
+    let found =
+        service.list_models(Request::new(v1::ListModelsRequest {})).await.unwrap().into_inner().models;
+    let refused = found.iter().find(|m| m.version.as_ref().unwrap().name == "hostile-if").unwrap();
+    assert!(!refused.reason.contains("\"If\"") && refused.reason.contains("\"Magic\""), "{}", refused.reason);
 }
 
 #[tokio::test(flavor = "multi_thread")]

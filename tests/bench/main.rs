@@ -15,7 +15,7 @@ use clap::Parser;
 use tokio::runtime::Runtime as Tokio;
 use unmask_pool::{Layout, Runtime, bare_speed};
 use unmask_protocol::v1;
-use unmask_registry::Candidate;
+use unmask_registry::{Candidate, Policy};
 use unmask_server::Service;
 use unmask_tests::{Root, from_set_up, project, sample};
 
@@ -82,7 +82,7 @@ impl Bench {
 }
 
 fn candidate() -> anyhow::Result<Candidate> {
-    Ok(unmask_registry::open(&project("models/selfblend-mobilenetv2/1"))?)
+    Ok(unmask_registry::open(&project("models/selfblend-mobilenetv2/1"), &Policy::default())?)
 }
 
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {

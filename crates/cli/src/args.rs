@@ -32,6 +32,9 @@ pub(crate) enum Command {
     Methods(List),
     /// List metrics of explanations with their figures and parameters
     Metrics(List),
+    /// Run a model for the first time, under limits; a server starts it for each
+    #[command(hide = true)]
+    ProveModel(ProveModel),
 }
 
 /// Where the configuration comes from; each line over the one before.
@@ -61,6 +64,25 @@ pub(crate) struct Serve {
     /// Serve without TLS, or to whoever comes, where that is configured [config: server.insecure]
     #[arg(long)]
     pub(crate) insecure: bool,
+}
+
+/// What a server says to the process of a model's first probe.
+#[derive(Clone, Group)]
+pub(crate) struct ProveModel {
+    #[arg(long)]
+    pub(crate) bundle: PathBuf,
+    #[arg(long)]
+    pub(crate) digest: String,
+    #[arg(long)]
+    pub(crate) library: PathBuf,
+    #[arg(long = "operator")]
+    pub(crate) operators: Vec<String>,
+    #[arg(long = "domain")]
+    pub(crate) domains: Vec<String>,
+    #[arg(long)]
+    pub(crate) memory_bytes: u64,
+    #[arg(long)]
+    pub(crate) seconds: u64,
 }
 
 /// In process or remote.

@@ -11,6 +11,7 @@ mod fields;
 mod files;
 mod list;
 mod predict;
+mod prove;
 mod serve;
 mod text;
 
@@ -23,6 +24,10 @@ use args::{Args, Command, Models, ModelsAction};
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    // Alone in its process: threads of a runtime would count against its limits.
+    if let Command::ProveModel(args) = &args.command {
+        return prove::run(args);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("cannot start the runtime")),
@@ -40,6 +45,7 @@ fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(args).await,
             Command::Methods(list) => list::methods(list).await,
             Command::Metrics(list) => list::metrics(list).await,
+            Command::ProveModel(args) => Ok(prove::run(&args)),
         }
     });
     // Work that a signal has cut off must not keep the process alive.

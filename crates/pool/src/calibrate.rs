@@ -261,7 +261,9 @@ pub fn bare_speed(
     layout: Layout,
     span: Duration,
 ) -> Result<f64, LoadError> {
-    let session = |_| runtime.session(&candidate.spec, &candidate.model, Device::Cpu, layout.threads);
+    let session = |_| {
+        runtime.session(&candidate.spec, &candidate.model, &candidate.external, Device::Cpu, layout.threads)
+    };
     let mut sessions = (0..layout.workers).map(session).collect::<Result<Vec<_>, _>>()?;
     Ok(speed(&candidate.spec, &candidate.golden, &mut sessions, layout.batch, span)?)
 }

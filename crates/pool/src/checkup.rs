@@ -37,9 +37,9 @@ const LONG: Duration = Duration::from_secs(10);
 /// # Errors
 /// [`LoadError`] where the device is not there, or refuses the model.
 pub fn checkup(candidate: &Candidate, runtime: &Runtime, device: Device) -> Result<Checkup, LoadError> {
-    let Candidate { spec, model, golden } = candidate;
+    let Candidate { spec, model, external, golden } = candidate;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let open = |device, threads| runtime.session(spec, model, device, threads);
+    let open = |device, threads| runtime.session(spec, model, external, device, threads);
     let mut own = open(device, 1)?;
     let mut processor = open(Device::Cpu, 1)?;
     let shown = probe(spec, golden, own.as_mut(), 8)?;
@@ -73,6 +73,17 @@ pub fn checkup(candidate: &Candidate, runtime: &Runtime, device: Device) -> Resu
         fastest,
         growth_mib,
     })
+}
+
+/// The first look at a model that nobody trusts: one session on the processor with one thread, the golden scores, and two
+/// pictures together.
+///
+/// # Errors
+/// [`LoadError`] where the model is refused.
+pub fn first_probe(candidate: &Candidate, runtime: &Runtime) -> Result<(), LoadError> {
+    let Candidate { spec, model, external, golden } = candidate;
+    let mut session = runtime.session(spec, model, external, Device::Cpu, 1)?;
+    probe(spec, golden, session.as_mut(), 2).map(|_| ())
 }
 
 fn growth(candidate: &Candidate, session: &mut dyn Backend, layout: Layout) -> Result<f64, BackendError> {

@@ -25,7 +25,7 @@ pub use backend::Planted;
 pub use backend::{Backend, BackendError, Device, Fallback, Opener, Runtime};
 pub use calibrate::{Calibration, Layout, Point, bare_speed};
 pub use cancel::{Cancel, Watcher};
-pub use checkup::{Checkup, checkup};
+pub use checkup::{Checkup, checkup, first_probe};
 pub use job::{Job, Limits, Meter};
 pub use probe::{Batching, LoadError};
 pub use served::{Calibrating, Served, Settings};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use unmask_core::{ForwardError, ModelSpec};
-use unmask_registry::{Candidate, Golden};
+use unmask_registry::{Candidate, External, Golden};
 
 use crate::answers::Answers;
 use crate::backend::{Backend, BackendError, Device, Fallback, Opener, Runtime};
@@ -67,6 +67,7 @@ pub struct Served {
 struct Source {
     spec: ModelSpec,
     model: Vec<u8>,
+    external: Vec<External>,
     golden: Golden,
     runtime: Runtime,
     fallback: Fallback,
@@ -78,9 +79,9 @@ impl Served {
     /// # Errors
     /// [`LoadError`] with the reason; nothing is left running.
     pub fn load(candidate: Candidate, runtime: &Runtime, settings: &Settings) -> Result<Self, LoadError> {
-        let Candidate { spec, model, golden } = candidate;
+        let Candidate { spec, model, external, golden } = candidate;
         let (runtime, fallback) = (runtime.clone(), settings.fallback);
-        let source = Arc::new(Source { spec, model, golden, runtime, fallback });
+        let source = Arc::new(Source { spec, model, external, golden, runtime, fallback });
         let (layout, calibration) = source.layout(settings)?;
         let mut sessions: Vec<(Box<dyn Backend>, Opener)> = Vec::new();
         let mut first: Option<Arc<Shown>> = None;
@@ -311,7 +312,7 @@ impl Source {
         };
         match self.fallback {
             Fallback::Cpu if !is_processor(device) => {
-                match self.runtime.session(&self.spec, &self.model, device, 1) {
+                match self.runtime.session(&self.spec, &self.model, &self.external, device, 1) {
                     Err(error) if missing(&error) => Device::Cpu,
                     Ok(_) | Err(_) => device,
                 }
@@ -321,7 +322,7 @@ impl Source {
     }
 
     fn open(&self, device: Device, threads: usize) -> Result<Box<dyn Backend>, BackendError> {
-        let session = |device| self.runtime.session(&self.spec, &self.model, device, threads);
+        let session = |device| self.runtime.session(&self.spec, &self.model, &self.external, device, threads);
         match (session(device), self.fallback) {
             (Err(error @ (BackendError::Device { .. } | BackendError::NotBuilt { .. })), Fallback::Cpu) => {
                 let model = self.spec.id();

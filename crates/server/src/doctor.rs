@@ -4,6 +4,7 @@ use unmask_pool::{Checkup, Device, Runtime, checkup};
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::prove::Prover;
 
 /// What was found on this machine.
 pub struct Diagnosis {
@@ -33,13 +34,13 @@ pub fn diagnose(config: &Config, gpu: bool) -> Result<Diagnosis, StartError> {
     if gpu {
         devices.extend([Device::Cuda(0), Device::TensorRt(0)]);
     }
+    let prover = Prover::new(config).map_err(StartError::Probe)?;
     let mut findings = Vec::new();
-    for entry in unmask_registry::scan(&config.models.root)? {
+    for entry in unmask_registry::scan(&config.models.root, &config.models.policy())? {
         let model = format!("{}@{}", entry.name, entry.version);
-        match entry.candidate {
-            Err(error) => {
-                findings.push(Finding { model, device: String::new(), outcome: Err(error.reason()) });
-            }
+        let proven = entry.candidate.map_err(|error| error.reason());
+        match proven.and_then(|candidate| prover.proven(&entry.dir, candidate)) {
+            Err(reason) => findings.push(Finding { model, device: String::new(), outcome: Err(reason) }),
             Ok(candidate) => findings.extend(devices.iter().map(|device| Finding {
                 model: model.clone(),
                 device: device.to_string(),

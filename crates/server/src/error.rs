@@ -13,6 +13,9 @@ pub enum StartError {
     /// The library cannot be loaded.
     #[error(transparent)]
     Backend(#[from] unmask_pool::BackendError),
+    /// Models cannot be proven as configured.
+    #[error("{0}")]
+    Probe(String),
     /// The model directory cannot be read.
     #[error(transparent)]
     Registry(#[from] unmask_registry::RegistryError),

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::decode::shown;
 use crate::error::{RequestError, StartError};
 use crate::identity::Tenant;
+use crate::prove::Prover;
 
 /// A version that answers, or the reason why it does not.
 pub(crate) type State = Result<Arc<Served>, String>;
@@ -27,10 +28,11 @@ impl Models {
     pub(crate) fn load(config: &Config) -> Result<Self, StartError> {
         let runtime = Runtime::open(&config.onnxruntime.library)?;
         let settings = config.pool_settings();
+        let prover = Prover::new(config).map_err(StartError::Probe)?;
         let mut versions: BTreeMap<String, Vec<(String, State)>> = BTreeMap::new();
-        for entry in unmask_registry::scan(&config.models.root)? {
+        for entry in unmask_registry::scan(&config.models.root, &config.models.policy())? {
             let id = format!("{}@{}", entry.name, entry.version);
-            let (name, version, state) = open(entry, &runtime, &settings);
+            let (name, version, state) = open(entry, &prover, &runtime, &settings);
             match &state {
                 Ok(served) => {
                     let Layout { workers, threads, batch } = served.layout();
@@ -152,9 +154,10 @@ impl Models {
     }
 }
 
-fn open(entry: Entry, runtime: &Runtime, settings: &Settings) -> (String, String, State) {
-    let Entry { name, version, candidate } = entry;
+fn open(entry: Entry, prover: &Prover, runtime: &Runtime, settings: &Settings) -> (String, String, State) {
+    let Entry { name, version, dir, candidate } = entry;
     let state = candidate.map_err(|e| e.reason()).and_then(|candidate| {
+        let candidate = prover.proven(&dir, candidate)?;
         Served::load(candidate, runtime, settings).map(Arc::new).map_err(|e| e.to_string())
     });
     (name, version, state)

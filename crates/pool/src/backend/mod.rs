@@ -31,7 +31,7 @@ pub enum BackendError {
     /// The library could not be loaded.
     #[error(
         "cannot load ONNX Runtime from {path}: {reason}; set onnxruntime.library (or --onnxruntime) to a \
-         libonnxruntime of version 1.17 or newer"
+         libonnxruntime of version 1.18 or newer"
     )]
     Library {
         /// Where it was looked for.

@@ -1,12 +1,13 @@
 //! ONNX Runtime. The only file that names it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use ort::ep::ExecutionProviderDispatch;
 use ort::session::Session;
 use ort::value::{TensorElementType, TensorRef, ValueType};
 use unmask_core::{Layout, ModelSpec};
+use unmask_registry::External;
 
 use super::{Backend, BackendError, Device};
 
@@ -51,7 +52,8 @@ impl Runtime {
         ort::info()
     }
 
-    /// Opens a session and checks the graph's names, shapes and types against the spec.
+    /// Opens a session and checks the graph's names, shapes and types against the spec. Weights outside the model file are
+    /// those in `external`: no file is opened.
     ///
     /// # Errors
     /// [`BackendError::Device`] and [`BackendError::NotBuilt`] for the device, [`BackendError::Graph`] for the rest.
@@ -59,6 +61,7 @@ impl Runtime {
         &self,
         spec: &ModelSpec,
         model: &[u8],
+        external: &[External],
         device: Device,
         threads: usize,
     ) -> Result<Box<dyn Backend>, BackendError> {
@@ -78,6 +81,11 @@ impl Runtime {
             builder = builder
                 .with_execution_providers([provider])
                 .map_err(|e| BackendError::Device { device, reason: e.message().to_owned() })?;
+        }
+        for file in external {
+            builder = builder
+                .with_external_initializer_file_in_memory(&file.name, Arc::clone(&file.data))
+                .map_err(option)?;
         }
         let session = builder.commit_from_memory(model).map_err(graph)?;
         check(&session, spec)?;

@@ -230,7 +230,7 @@ fn a_tensor_holds_the_data_that_its_shape_needs() {
     let six = bytes(&[1, 2, 3, 4, 5, 6]);
     for right in [
         Tensor { float_data: bytes(&[0; 24]), ..typed(1) },
-        Tensor { float_data: vec![bytes(&[0; 8]), bytes(&[0; 16])].concat(), ..typed(1) },
+        Tensor { float_data: [bytes(&[0; 8]), bytes(&[0; 16])].concat(), ..typed(1) },
         Tensor { int32_data: six.clone(), ..typed(9) },
         // Six values of two bytes each.
         Tensor { int32_data: bytes(&[0x80, 1].repeat(6)), ..typed(6) },
@@ -438,7 +438,7 @@ fn what_would_take_all_memory_once_decoded_is_not_decoded() {
     // A graph of a million nodes without anything in them: two bytes each.
     let nodes = vec![Node::default(); count::MOST];
     assert_eq!(refused(|m| graph(m).node = nodes), parts(count::MOST));
-    let sizes = testing::weight("t", &vec![1; count::MOST]);
+    let sizes = testing::weight("t", &[1; count::MOST]);
     assert_eq!(refused(|m| graph(m).initializer.push(sizes)), parts(count::MOST));
     let training = Training {
         algorithm: Some(Graph { node: vec![Node::default(); count::MOST], ..Graph::default() }),

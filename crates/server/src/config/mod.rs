@@ -27,6 +27,7 @@ use self::fills::Fills;
 use self::image::Image;
 pub use self::log::{Log, LogFormat};
 use self::models::Models;
+pub(crate) use self::models::ProbeWord;
 use self::onnxruntime::OnnxRuntime;
 pub use self::pool::CalibrationWord;
 use self::pool::Pool;
@@ -116,11 +117,15 @@ impl Config {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("pool.devices")
+            .with_list_parse_key("models.operators")
+            .with_list_parse_key("models.domains")
             .source(Some(environment));
         builder = builder.add_source(variables);
         for (key, value) in overrides {
             builder = match key.as_str() {
-                "pool.devices" => builder.set_override(key, value.split(',').collect::<Vec<_>>())?,
+                "pool.devices" | "models.operators" | "models.domains" => {
+                    builder.set_override(key, value.split(',').collect::<Vec<_>>())?
+                }
                 _ => builder.set_override(key, value.as_str())?,
             };
         }
@@ -137,6 +142,7 @@ impl Config {
         self.auth.check(&mut bounds);
         auth::check(&self.tenants, &mut bounds);
         self.drain.check(&mut bounds);
+        self.models.check(&mut bounds);
         self.pool.check(&mut bounds);
         self.image.check(&mut bounds);
         self.fills.check(&mut bounds);
@@ -148,6 +154,8 @@ impl Config {
     #[must_use]
     pub fn serving(mut self) -> Self {
         self.pool.calibration.get_or_insert(CalibrationWord::Load);
+        // A server has something to lose to a model that crashes.
+        self.models.probe.get_or_insert(ProbeWord::Child);
         self.server.max_passes.get_or_insert(Server::PASSES);
         self
     }
@@ -207,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn operators_and_domains_of_models_are_opened_by_lists() {
+        let config =
+            read(&[("UNMASK_MODELS__OPERATORS", "If,Loop")], &[("models.domains", "com.a,com.b")]).unwrap();
+        let policy = config.models.policy();
+        assert_eq!(policy.operators, ["If".to_owned(), "Loop".to_owned()].into());
+        assert_eq!(policy.domains, ["com.a".to_owned(), "com.b".to_owned()].into());
+        assert_eq!(read(&[], &[]).unwrap().models.policy(), unmask_registry::Policy::default());
+    }
+
+    #[test]
     fn a_file_stands_under_both() {
         let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
         std::fs::write(file.path(), "[pool]\nbatch = 2\nthreads = 4\n[log]\nformat = \"json\"\n").unwrap();
@@ -234,6 +252,7 @@ mod tests {
             ("pool.calibration", "off, cached, load, anew"),
             ("pool.fallback", "refuse, cpu"),
             ("log.format", "pretty, json"),
+            ("models.probe", "child, none"),
         ] {
             let error = read(&[], &[(key, "maybe")]).unwrap_err().to_string();
             assert!(error.contains(&format!("got \"maybe\", allowed are {allowed}")), "{error}");
@@ -252,10 +271,14 @@ mod tests {
             ("server.max_jobs", "9999"),
             ("fills.max_bytes", "99999999999999"),
             ("fills.ttl_seconds", "0"),
+            ("models.probe_memory_bytes", "1"),
+            ("models.probe_seconds", "0"),
         ];
         assert_eq!(
             read(&[], &wrong).unwrap_err().to_string(),
-            "configuration: server.max_jobs is 9999, allowed is 1 to 400; pool.batch is 0, allowed is 1 to 1024; \
+            "configuration: server.max_jobs is 9999, allowed is 1 to 400; \
+             models.probe_memory_bytes is 1, allowed is 268435456 to 1099511627776; \
+             models.probe_seconds is 0, allowed is 1 to 3600; pool.batch is 0, allowed is 1 to 1024; \
              pool.weights.bulk is 0, allowed is 1 to 1000; \
              pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0; \
              fills.max_bytes is 99999999999999, allowed is 0 to 68719476736; \
