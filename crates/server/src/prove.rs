@@ -74,7 +74,6 @@ impl Proof {
         limit(Resource::As, self.memory_bytes)?;
         // At the first second over it the system ends the process with a signal, at the next without.
         limit(Resource::Cpu, self.seconds)?;
-        limit(Resource::Fsize, 0)?;
         limit(Resource::Core, 0)?;
         let policy = Policy {
             operators: self.operators.into_iter().collect(),
