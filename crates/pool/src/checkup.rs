@@ -37,7 +37,7 @@ const LONG: Duration = Duration::from_secs(10);
 /// # Errors
 /// [`LoadError`] where the device is not there, or refuses the model.
 pub fn checkup(candidate: &Candidate, runtime: &Runtime, device: Device) -> Result<Checkup, LoadError> {
-    let Candidate { spec, model, external, golden } = candidate;
+    let Candidate { spec, model, external, golden, print: _ } = candidate;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let open = |device, threads| runtime.session(spec, model, external, device, threads);
     let mut own = open(device, 1)?;

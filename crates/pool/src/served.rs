@@ -54,6 +54,33 @@ pub enum Calibrating {
 /// other device.
 const BATCH: usize = 8;
 
+impl Settings {
+    /// Bytes of memory that a model is expected to take while it is loaded, before anything of it is opened: for each session
+    /// twice the model file (the graph and what the library makes of it), and for each worker two buffers of the largest batch.
+    /// What a calibration could choose counts in full.
+    pub fn estimate(&self, spec: &ModelSpec, model_bytes: usize) -> u64 {
+        let usual = |device: Device| Layout {
+            workers: self.workers.unwrap_or_else(|| usual_workers(device)),
+            threads: 1,
+            batch: self.batch.unwrap_or(BATCH),
+        };
+        let taken = |layout: Layout| {
+            let buffers = 2 * layout.batch as u64 * spec.picture_len() as u64 * size_of::<f32>() as u64;
+            layout.workers as u64 * (2 * model_bytes as u64 + buffers)
+        };
+        let most = |device: Device| {
+            let choices = match self.calibration {
+                Calibrating::Off => Vec::new(),
+                Calibrating::Cached | Calibrating::Load | Calibrating::Anew => {
+                    layouts(device, cores(), [self.workers, self.threads, self.batch])
+                }
+            };
+            choices.into_iter().chain([usual(device)]).map(taken).max().unwrap_or_default()
+        };
+        self.devices.iter().map(|device| most(*device)).sum()
+    }
+}
+
 /// A model that answers. Dropping it closes its queue and waits for its workers.
 pub struct Served {
     shared: Arc<Shared>,
@@ -79,7 +106,7 @@ impl Served {
     /// # Errors
     /// [`LoadError`] with the reason; nothing is left running.
     pub fn load(candidate: Candidate, runtime: &Runtime, settings: &Settings) -> Result<Self, LoadError> {
-        let Candidate { spec, model, external, golden } = candidate;
+        let Candidate { spec, model, external, golden, print: _ } = candidate;
         let (runtime, fallback) = (runtime.clone(), settings.fallback);
         let source = Arc::new(Source { spec, model, external, golden, runtime, fallback });
         let (layout, calibration) = source.layout(settings)?;

@@ -12,6 +12,7 @@ mod manifest;
 mod onnx;
 mod policy;
 mod scan;
+mod stamp;
 #[cfg(test)]
 mod testing;
 mod version;
@@ -20,5 +21,6 @@ mod words;
 pub use bundle::{Candidate, External, Golden, open, sha256};
 pub use error::{BundleError, RegistryError};
 pub use policy::Policy;
-pub use scan::{Entry, scan};
+pub use scan::{Entry, Place, places, scan};
+pub use stamp::Stamp;
 pub use version::latest_first;

@@ -22,11 +22,33 @@ pub struct Entry {
     pub candidate: Result<Candidate, BundleError>,
 }
 
-/// Every bundle under `root`, sorted by name and then with the latest version first.
+/// A directory that is meant as a bundle, before it is read.
+#[derive(Debug)]
+pub struct Place {
+    /// Name of the model, as its directory is called.
+    pub name: String,
+    /// Version, as its directory is called; empty where the name's directory cannot be listed.
+    pub version: String,
+    /// Where it lies, or why the name's directory cannot be listed.
+    pub dir: Result<PathBuf, BundleError>,
+}
+
+/// Where bundles lie under `root`, sorted by name and then with the latest version first. Nothing of them is read.
 ///
 /// A version directory is one that holds a `model.toml` or a `model.onnx`; everything else under `root` is ignored, as
 /// is any name that begins with a dot (Kubernetes keeps the files of a volume in such directories and links to them).
 /// Directories may be symbolic links, the files of a bundle may not.
+///
+/// # Errors
+/// [`RegistryError::Root`] where `root` itself cannot be listed.
+pub fn places(root: &Path) -> Result<Vec<Place>, RegistryError> {
+    let names = directories(root).map_err(|source| RegistryError::Root { root: root.into(), source })?;
+    let mut places: Vec<Place> = names.iter().flat_map(|(name, path)| versions(name, path)).collect();
+    places.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| latest_first(&a.version, &b.version)));
+    Ok(places)
+}
+
+/// Every bundle under `root`, in the order of [`places`].
 ///
 /// ```no_run
 /// use unmask_registry::{Policy, scan};
@@ -43,26 +65,24 @@ pub struct Entry {
 /// # Errors
 /// [`RegistryError::Root`] where `root` itself cannot be listed. A bundle that is refused is an [`Entry`].
 pub fn scan(root: &Path, policy: &Policy) -> Result<Vec<Entry>, RegistryError> {
-    let names = directories(root).map_err(|source| RegistryError::Root { root: root.into(), source })?;
-    let mut entries: Vec<Entry> =
-        names.iter().flat_map(|(name, path)| versions(name, path, policy)).collect();
-    entries.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| latest_first(&a.version, &b.version)));
-    Ok(entries)
+    let read = |Place { name, version, dir }: Place| {
+        let lies = dir.as_ref().map_or_else(|_| root.join(&name), PathBuf::clone);
+        let candidate = dir.and_then(|dir| open(&dir, policy));
+        Entry { name, version, dir: lies, candidate }
+    };
+    Ok(places(root)?.into_iter().map(read).collect())
 }
 
-fn versions(name: &str, path: &Path, policy: &Policy) -> Vec<Entry> {
+fn versions(name: &str, path: &Path) -> Vec<Place> {
     match directories(path) {
         Ok(versions) => versions
             .into_iter()
             .filter(|(_, path)| is_bundle(path))
-            .map(|(version, dir)| {
-                let candidate = open(&dir, policy);
-                Entry { name: name.into(), version, dir, candidate }
-            })
+            .map(|(version, path)| Place { name: name.into(), version, dir: Ok(path) })
             .collect(),
         Err(source) => {
-            let candidate = Err(BundleError::Read { file: path.display().to_string(), source });
-            vec![Entry { name: name.into(), version: String::new(), dir: path.into(), candidate }]
+            let dir = Err(BundleError::Read { file: path.display().to_string(), source });
+            vec![Place { name: name.into(), version: String::new(), dir }]
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Candidate {
     pub external: Vec<External>,
     /// The question and answer by which a session proves itself.
     pub golden: Golden,
+    /// SHA-256 over everything above, as the files say it: candidates of one print are the same.
+    pub print: String,
 }
 
 /// A file of external data.
@@ -86,7 +88,9 @@ pub fn open(dir: &Path, policy: &Policy) -> Result<Candidate, BundleError> {
 
     let npy = file::read(dir, &manifest.golden.file, GOLDEN_BYTES)?;
     let golden = golden::read(&npy, manifest.golden, &manifest.spec)?;
-    Ok(Candidate { spec: manifest.spec, model, external, golden })
+    // The manifest holds the digests of the model and of the files beside it.
+    let print = sha256(&[sha256(text.as_bytes()), sha256(&npy)].concat().into_bytes());
+    Ok(Candidate { spec: manifest.spec, model, external, golden, print })
 }
 
 /// A file of external data, which is what the manifest says of it.

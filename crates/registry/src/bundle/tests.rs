@@ -56,6 +56,23 @@ fn a_right_bundle_becomes_a_candidate_word_by_word() {
 }
 
 #[test]
+fn candidates_of_one_print_are_the_same_in_manifest_model_and_golden_input() {
+    let root = tempfile::tempdir().unwrap();
+    let print = |bundle: Bundle| open(&bundle.write(root.path())).unwrap().print;
+    let right = || Bundle::new("model", "1");
+    let mut other_model = right();
+    // A field that nothing here knows.
+    other_model.model.extend([0x7a, 0x01, b'x']);
+    let mut other_golden = right();
+    other_golden.golden = npy(&[2, 3, 8, 10], &[0.25f32; 480]);
+    let first = print(right());
+    for other in [other_model, other_golden, right().spoil("tells nothing apart", "tells all apart")] {
+        assert_ne!(print(other), first);
+    }
+    assert_eq!(print(right()), first);
+}
+
+#[test]
 fn a_model_of_another_digest_is_refused_with_both_digests() {
     let mut bundle = Bundle::new("model", "1");
     let meant = sha256(&bundle.model);
