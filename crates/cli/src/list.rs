@@ -38,7 +38,13 @@ pub(crate) async fn models(args: List) -> anyhow::Result<ExitCode> {
         };
         writeln!(out, "  expects {expects}, seen at {} x {} pixels", model.width, model.height)?;
         writeln!(out, "  licence {}, sha256 {}", model.licence, version.sha256)?;
-        writeln!(out, "  {}", serving(&model.serving.clone().unwrap_or_default()))?;
+        match &model.serving {
+            Some(own) => writeln!(out, "  {}", serving(own))?,
+            None => writeln!(out, "  not loaded: the first request that asks for it waits until it is")?,
+        }
+        if !model.reason.is_empty() {
+            writeln!(out, "  its files were replaced and refused: {}", model.reason)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,6 +84,8 @@ fn sized(layout: &v1::Layout) -> String {
 pub(crate) async fn calibrate(args: Calibrate) -> anyhow::Result<ExitCode> {
     let mut config = config(&args.engine, &[], true)?;
     config.pool.calibration = Some(CalibrationWord::Anew);
+    // Every model is timed, whether or not all of them may be loaded together.
+    config.models.memory_bytes = None;
     let service = tokio::task::spawn_blocking(move || Service::open(&config)).await??;
     let answer = Client::InProcess(service).models().await?;
     let mut out = std::io::stdout();

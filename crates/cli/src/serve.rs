@@ -1,4 +1,5 @@
-//! `unmask serve`: loads, listens, and shuts down on a signal. A second signal ends the process at once.
+//! `unmask serve`: loads, listens, and shuts down on a signal. A second signal ends the process at once. SIGHUP looks for
+//! models that are new, changed or gone.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ const INTERRUPTED: u8 = 130;
 pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     // Handlers stand before models load, so that a signal during a long load is heard.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let hangup = signal(SignalKind::hangup())?;
     let stop = watched(signals);
     let mut flags: Vec<_> = args.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect();
     flags.extend(args.insecure.then(|| ("server.insecure".to_owned(), "true".to_owned())));
@@ -29,6 +31,7 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
         service = tokio::task::spawn_blocking(move || Service::open(&loading)) => service.context("loading panicked")??,
         _ = stopped.wait_for(|stop| *stop) => return Ok(ExitCode::SUCCESS),
     };
+    on_hangup(hangup, service.clone());
     let mut stopped = stop.clone();
     let shutdown = async move {
         // An error means that the watcher is gone, which only happens when the process ends.
@@ -40,6 +43,18 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     std::io::stdout().flush()?;
     running.done.await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// SIGHUP looks at the directory of models at once.
+fn on_hangup(mut hangup: Signal, service: Service) {
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let service = service.clone();
+            tracing::info!("looking at the directory of models, as asked");
+            // It logs what it finds; a panic in it is told by the runtime.
+            let _ = tokio::task::spawn_blocking(move || service.rescan()).await;
+        }
+    });
 }
 
 /// Becomes true at the first signal; the second ends the process.

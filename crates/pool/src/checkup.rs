@@ -81,7 +81,7 @@ pub fn checkup(candidate: &Candidate, runtime: &Runtime, device: Device) -> Resu
 /// # Errors
 /// [`LoadError`] where the model is refused.
 pub fn first_probe(candidate: &Candidate, runtime: &Runtime) -> Result<(), LoadError> {
-    let Candidate { spec, model, external, golden } = candidate;
+    let Candidate { spec, model, external, golden, print: _ } = candidate;
     let mut session = runtime.session(spec, model, external, Device::Cpu, 1)?;
     probe(spec, golden, session.as_mut(), 2).map(|_| ())
 }

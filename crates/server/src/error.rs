@@ -54,6 +54,9 @@ pub enum StartError {
         /// The system's own words.
         reason: String,
     },
+    /// No thread could be started that follows the directory of models.
+    #[error("cannot follow the directory of models: {0}")]
+    Watch(std::io::Error),
     /// Reflection could not be built from the contract.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -96,6 +99,12 @@ pub(crate) enum RequestError {
     /// The server goes down; another one may answer.
     #[error("this server is shutting down; ask again, and another one answers")]
     Draining,
+    /// The model is not loaded, and those that are loaded are in use.
+    #[error("{model} is not loaded, and the memory for models is in use; try again later")]
+    NoRoom {
+        /// Name and version.
+        model: String,
+    },
     /// The pool did not answer.
     #[error(transparent)]
     Forward(#[from] ForwardError),
@@ -156,7 +165,7 @@ pub(crate) fn code(error: &RequestError) -> Code {
     match error {
         RequestError::Invalid(_) => Code::InvalidArgument,
         RequestError::NoModel(_) => Code::NotFound,
-        RequestError::Full(_) => Code::ResourceExhausted,
+        RequestError::Full(_) | RequestError::NoRoom { .. } => Code::ResourceExhausted,
         RequestError::TooDear { .. } => Code::InvalidArgument,
         RequestError::Unknown(_) => Code::Unauthenticated,
         RequestError::Forbidden(_) => Code::PermissionDenied,
@@ -182,6 +191,7 @@ impl RequestError {
             Self::Invalid(violations) => Self::Invalid(violations.into_iter().map(below).collect()),
             Self::NoModel(violation) => Self::NoModel(below(violation)),
             error @ (Self::Full(_)
+            | Self::NoRoom { .. }
             | Self::TooDear { .. }
             | Self::Unknown(_)
             | Self::Forbidden(_)
@@ -199,6 +209,7 @@ impl RequestError {
             Self::Invalid(_)
             | Self::NoModel(_)
             | Self::Full(_)
+            | Self::NoRoom { .. }
             | Self::TooDear { .. }
             | Self::Unknown(_)
             | Self::Forbidden(_)
@@ -222,6 +233,7 @@ impl RequestError {
                 details.set_retry_info(Some(*wait));
             }
             Self::Full(Shortage::Places | Shortage::Passes | Shortage::Memory)
+            | Self::NoRoom { .. }
             | Self::Forward(ForwardError::Overloaded { .. }) => {
                 details.set_retry_info(Some(RETRY));
             }
@@ -265,6 +277,7 @@ mod tests {
             (Shortage::Passes.into(), Code::ResourceExhausted),
             (Shortage::Memory.into(), Code::ResourceExhausted),
             (Shortage::Quota { wait: RETRY }.into(), Code::ResourceExhausted),
+            (RequestError::NoRoom { model: model() }, Code::ResourceExhausted),
             (RequestError::TooDear { announced: 9, most: 8 }, Code::InvalidArgument),
             (RequestError::Unknown("who?"), Code::Unauthenticated),
             (RequestError::Forbidden("no".into()), Code::PermissionDenied),

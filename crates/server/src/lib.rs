@@ -24,7 +24,7 @@ pub use config::{CalibrationWord, Config, ConfigError, Log, LogFormat};
 pub use doctor::{Diagnosis, Finding, diagnose};
 pub use error::{StartError, status_of};
 pub use prove::Proof;
-pub use rpc::{Answers, Service};
+pub use rpc::{Answers, Service, Watching};
 pub use run::Progress;
 pub use telemetry::init as init_telemetry;
 pub use transport::{Running, check, serve};

@@ -14,7 +14,7 @@ use crate::client::{Client, Refused};
 /// The model that the plan means.
 pub(super) async fn model(client: &Client, wanted: Option<v1::ModelSelector>) -> anyhow::Result<v1::Model> {
     let model = client.model(wanted).await?;
-    ensure!(model.state() == v1::ModelState::Serving, "the model is refused: {}", model.reason);
+    ensure!(model.state() != v1::ModelState::Refused, "the model is refused: {}", model.reason);
     Ok(model)
 }
 

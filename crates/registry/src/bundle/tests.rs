@@ -58,7 +58,7 @@ fn a_right_bundle_becomes_a_candidate_word_by_word() {
 #[test]
 fn candidates_of_one_print_are_the_same_in_manifest_model_and_golden_input() {
     let root = tempfile::tempdir().unwrap();
-    let print = |bundle: Bundle| open(&bundle.write(root.path())).unwrap().print;
+    let print = |bundle: Bundle| open(&bundle.write(root.path()), &Policy::default()).unwrap().print;
     let right = || Bundle::new("model", "1");
     let mut other_model = right();
     // A field that nothing here knows.

@@ -26,8 +26,7 @@ pub(crate) use self::auth::{Auth, Tenant};
 use self::fills::Fills;
 use self::image::Image;
 pub use self::log::{Log, LogFormat};
-use self::models::Models;
-pub(crate) use self::models::ProbeWord;
+pub(crate) use self::models::{Models, ProbeWord};
 use self::onnxruntime::OnnxRuntime;
 pub use self::pool::CalibrationWord;
 use self::pool::Pool;
@@ -52,7 +51,7 @@ pub struct Config {
     pub tenants: BTreeMap<String, Tenant>,
     /// How a server goes down.
     pub drain: Drain,
-    /// Where models lie.
+    /// Where models lie, which of them serve, and what they may.
     pub models: Models,
     /// Where the library lies.
     pub onnxruntime: OnnxRuntime,
@@ -119,11 +118,12 @@ impl Config {
             .with_list_parse_key("pool.devices")
             .with_list_parse_key("models.operators")
             .with_list_parse_key("models.domains")
+            .with_list_parse_key("models.pinned")
             .source(Some(environment));
         builder = builder.add_source(variables);
         for (key, value) in overrides {
             builder = match key.as_str() {
-                "pool.devices" | "models.operators" | "models.domains" => {
+                "pool.devices" | "models.operators" | "models.domains" | "models.pinned" => {
                     builder.set_override(key, value.split(',').collect::<Vec<_>>())?
                 }
                 _ => builder.set_override(key, value.as_str())?,
@@ -273,17 +273,33 @@ mod tests {
             ("fills.ttl_seconds", "0"),
             ("models.probe_memory_bytes", "1"),
             ("models.probe_seconds", "0"),
+            ("models.pinned", "a@1,b"),
+            ("models.workers.a-b", "0"),
         ];
         assert_eq!(
             read(&[], &wrong).unwrap_err().to_string(),
             "configuration: server.max_jobs is 9999, allowed is 1 to 400; \
              models.probe_memory_bytes is 1, allowed is 268435456 to 1099511627776; \
-             models.probe_seconds is 0, allowed is 1 to 3600; pool.batch is 0, allowed is 1 to 1024; \
+             models.probe_seconds is 0, allowed is 1 to 3600; models.workers.a-b is 0, allowed is 1 to 256; \
+             models.pinned is a@1, b, allowed is NAME@VERSION, each name once; pool.batch is 0, allowed is 1 to 1024; \
              pool.weights.bulk is 0, allowed is 1 to 1000; \
              pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0; \
              fills.max_bytes is 99999999999999, allowed is 0 to 68719476736; \
              fills.ttl_seconds is 0, allowed is 1 to 86400"
         );
+    }
+
+    #[test]
+    fn each_name_is_pinned_to_one_version_in_a_list_of_any_source() {
+        let pinned = |environment: &[(&str, &str)], overrides: &[(&str, &str)]| {
+            read(environment, overrides).map(|config| config.models.pins().into_iter().collect::<Vec<_>>())
+        };
+        let expected = [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())];
+        assert_eq!(pinned(&[("UNMASK_MODELS__PINNED", "b@2,a@1")], &[]).unwrap(), expected);
+        assert_eq!(pinned(&[], &[("models.pinned", "a@1,b@2")]).unwrap(), expected);
+        for wrong in ["a", "@1", "a@", "a@1@2", "a@1,a@2"] {
+            assert!(pinned(&[], &[("models.pinned", wrong)]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

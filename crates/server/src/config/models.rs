@@ -1,13 +1,15 @@
-//! Where models lie, and what they may do.
+//! Where models lie, which of them serve, and what they may.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use unmask_registry::Policy;
 
 use super::{Bounds, meant};
 
-/// Where models lie, and what they may do.
+/// Where models lie, which of them serve, and what they may.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Models {
@@ -28,6 +30,16 @@ pub struct Models {
     /// The program to start for it, which understands `prove-model`; whoever makes the configuration says it, no user.
     #[serde(skip)]
     pub program: Option<PathBuf>,
+    /// Versions, NAME@VERSION: of these names no other version is loaded.
+    pub pinned: Vec<String>,
+    /// Seconds between two looks at the directory; 0 = never. Nothing else is needed where a file system tells of no changes.
+    pub poll_seconds: u64,
+    /// Whether the file system is asked to tell of changes, so that they are seen at once.
+    pub watch: bool,
+    /// Memory that loaded models may take together, in bytes, as estimated; without it all are loaded at start and stay so.
+    pub memory_bytes: Option<u64>,
+    /// Workers per device of single models, by name, in place of `pool.workers` and of calibration.
+    pub workers: BTreeMap<String, usize>,
 }
 
 /// Where a model is run for the first time.
@@ -50,15 +62,22 @@ impl TryFrom<String> for ProbeWord {
 
 impl Default for Models {
     fn default() -> Self {
+        let (default, operators, domains, probe, program) = Default::default();
+        let (pinned, memory_bytes, workers) = Default::default();
         Self {
             root: "models".into(),
-            default: None,
-            operators: Vec::new(),
-            domains: Vec::new(),
-            probe: None,
+            default,
+            operators,
+            domains,
+            probe,
             probe_memory_bytes: 4 << 30,
             probe_seconds: 60,
-            program: None,
+            program,
+            pinned,
+            poll_seconds: 10,
+            watch: true,
+            memory_bytes,
+            workers,
         }
     }
 }
@@ -67,6 +86,16 @@ impl Models {
     pub(super) fn check(&self, bounds: &mut Bounds) {
         bounds.within("models.probe_memory_bytes", self.probe_memory_bytes, 256 << 20, 1 << 40);
         bounds.within("models.probe_seconds", self.probe_seconds, 1, 3600);
+        bounds.within("models.poll_seconds", self.poll_seconds, 0, 86_400);
+        bounds.within("models.memory_bytes", self.memory_bytes.unwrap_or(1), 1, 1 << 50);
+        for (name, workers) in &self.workers {
+            bounds.within(&format!("models.workers.{name}"), *workers as u64, 1, 256);
+        }
+        let pins = self.pins();
+        if pins.len() < self.pinned.len() {
+            let got = self.pinned.join(", ");
+            bounds.fault(format!("models.pinned is {got}, allowed is NAME@VERSION, each name once"));
+        }
     }
 
     /// What models may use.
@@ -75,5 +104,20 @@ impl Models {
             operators: self.operators.iter().cloned().collect(),
             domains: self.domains.iter().cloned().collect(),
         }
+    }
+
+    /// The pinned version of each pinned name.
+    pub(crate) fn pins(&self) -> BTreeMap<String, String> {
+        let parts = |pin: &String| {
+            let (name, version) = pin.split_once('@')?;
+            let whole = !name.is_empty() && !version.is_empty() && !version.contains('@');
+            whole.then(|| (name.to_owned(), version.to_owned()))
+        };
+        self.pinned.iter().filter_map(parts).collect()
+    }
+
+    /// Time between two looks at the directory.
+    pub(crate) fn poll(&self) -> Option<Duration> {
+        (self.poll_seconds > 0).then(|| Duration::from_secs(self.poll_seconds))
     }
 }

@@ -91,26 +91,29 @@ pub(crate) fn evaluate(
     sight: &Sight<'_>,
     violations: Vec<Violation>,
 ) -> Result<EvaluateJob, RequestError> {
-    evaluate_with(request, sight, violations, false)
+    let named = request.plan.as_ref().and_then(|plan| plan.model.as_ref());
+    let model = sight.model(named).map_err(|error| error.below("plan"));
+    evaluate_with(request, model, sight.limits, violations, false)
 }
 
-/// A picture of a dataset. Where it has no mask, the figures that need one say so, as not every picture has one.
+/// A picture of a dataset, for the model that the dataset began with. Where it has no mask, the figures that need one say so, as not every picture has one.
 pub(crate) fn evaluate_item(
     request: v1::EvaluateRequest,
-    sight: &Sight<'_>,
+    served: &Arc<Served>,
+    limits: &image::Limits,
 ) -> Result<EvaluateJob, RequestError> {
-    evaluate_with(request, sight, Vec::new(), true)
+    evaluate_with(request, Ok(Arc::clone(served)), limits, Vec::new(), true)
 }
 
 fn evaluate_with(
     request: v1::EvaluateRequest,
-    sight: &Sight<'_>,
+    model: Result<Arc<Served>, RequestError>,
+    limits: &image::Limits,
     mut violations: Vec<Violation>,
     maskless: bool,
 ) -> Result<EvaluateJob, RequestError> {
-    let (wrong, limits) = (&mut violations, sight.limits);
+    let wrong = &mut violations;
     let message = request.plan.unwrap_or_default();
-    let model = sight.model(message.model.as_ref()).map_err(|error| error.below("plan"));
     let spec = model.as_ref().ok().map(|served| &**served.spec());
     let picture = subject::subject(request.image, request.crop, limits, wrong);
     let header = picture.as_ref().map(|picture| &picture.header);

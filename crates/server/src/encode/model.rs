@@ -4,22 +4,22 @@ use unmask_core::PictureKind;
 use unmask_pool::{Batching, Layout, Served};
 use unmask_protocol::v1;
 
-use crate::models::State;
+use crate::models::{Listed, State};
 
-pub(crate) fn model(name: &str, version: &str, state: &State, is_default: bool) -> v1::Model {
-    let served = match state {
-        Ok(served) => served,
-        Err(reason) => {
-            let (name, version) = (name.to_owned(), version.to_owned());
+pub(crate) fn model(listed: Listed<'_>) -> v1::Model {
+    let (spec, state, serving) = match listed.state {
+        State::Loaded(served) => (&**served.spec(), v1::ModelState::Serving, Some(serving(served))),
+        State::NotLoaded(spec) => (spec, v1::ModelState::NotLoaded, None),
+        State::Refused => {
+            let (name, version) = (listed.name.to_owned(), listed.version.to_owned());
             return v1::Model {
                 version: Some(v1::ModelVersion { name, version, sha256: String::new() }),
                 state: v1::ModelState::Refused.into(),
-                reason: reason.clone(),
+                reason: listed.reason.to_owned(),
                 ..v1::Model::default()
             };
         }
     };
-    let spec = served.spec();
     let label = |class: &usize| spec.output.labels[*class].clone();
     let (expected, face_factor) = match spec.input.picture {
         PictureKind::Whole => (v1::ExpectedPicture::Whole, 0.0),
@@ -27,8 +27,8 @@ pub(crate) fn model(name: &str, version: &str, state: &State, is_default: bool) 
     };
     v1::Model {
         version: Some(super::version(spec)),
-        state: v1::ModelState::Serving.into(),
-        reason: String::new(),
+        state: state.into(),
+        reason: listed.reason.to_owned(),
         summary: spec.summary.clone(),
         licence: spec.licence.clone(),
         labels: spec.output.labels.clone(),
@@ -42,8 +42,8 @@ pub(crate) fn model(name: &str, version: &str, state: &State, is_default: bool) 
         height: spec.input.height as u32,
         expected_picture: expected.into(),
         face_factor,
-        is_default,
-        serving: Some(serving(served)),
+        is_default: listed.is_default,
+        serving,
     }
 }
 

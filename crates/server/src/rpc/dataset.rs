@@ -98,7 +98,9 @@ where
     let Asker { state, arrival } = asker.clone();
     let first = requests.next().await.transpose().map_err(oversize::renamed)?.unwrap_or_default();
     let plan = arrival.message();
-    let job = begin(first, &asker).map_err(|e| refuse(span, &e, ""))?;
+    // The model may have to be loaded.
+    let own = asker.clone();
+    let job = super::blocking(move || begin(first, &own)).await.map_err(|e| refuse(span, &e, ""))?;
     let job = Arc::new(job);
     span.record("request_id", &job.request_id);
     // A full server says so at once.
@@ -306,9 +308,10 @@ async fn evaluate(
         priority: 0,
     };
     let place = state.admission.picture().await?;
-    let (own, of) = (Arc::clone(&state), Arc::clone(&tenant));
+    let own = Arc::clone(&state);
     let decoded = super::blocking(move || {
-        let job = decode::evaluate_item(request, &own.seen_by(&of))?;
+        // All pictures of a dataset are judged by one model, whatever has taken its place meanwhile.
+        let job = decode::evaluate_item(request, &job.served, &own.limits)?;
         let price = job.price(&own.limits);
         Ok((job, price))
     });

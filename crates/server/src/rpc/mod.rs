@@ -23,7 +23,7 @@ use crate::drain::Drain;
 use crate::error::{RequestError, StartError};
 use crate::fills::Fills;
 use crate::identity::Tenant;
-use crate::models::Models;
+use crate::models::{self, Models};
 use crate::run::{Caller, Progress};
 use crate::transport::Arrival;
 
@@ -61,6 +61,9 @@ impl State {
     }
 }
 
+/// The directory of models is followed while this is held.
+pub struct Watching(#[expect(dead_code, reason = "it is held")] models::Watching);
+
 /// Cancels a request's jobs when its future is dropped, which is how tonic tells that the client has gone.
 struct Guard(Cancel);
 
@@ -93,25 +96,46 @@ impl Service {
         Ok(Self { state: Arc::new(state) })
     }
 
-    /// Whether any model has a worker that can work: one that has lost its own takes nothing from the others.
+    /// Whether any model has a worker that can work, or is loaded when it is asked for: one that has lost its own takes nothing from the others.
     pub fn is_ready(&self) -> bool {
-        self.state.models.all().filter_map(|(_, _, state, _)| state.as_ref().ok()).any(|s| s.is_ready())
+        let ready = self.state.models.all(|listed| match listed.state {
+            models::State::Loaded(served) => served.is_ready(),
+            models::State::NotLoaded(_) => true,
+            models::State::Refused => false,
+        });
+        ready.contains(&true)
     }
 
     /// Pictures that have been through any model since the service opened.
     pub fn passes(&self) -> u64 {
-        self.state
-            .models
-            .all()
-            .filter_map(|(_, _, state, _)| state.as_ref().ok())
-            .map(|served| served.passes())
-            .sum()
+        let mut passes = self.state.models.past_passes();
+        self.state.models.loaded(|served| passes += served.passes());
+        passes
     }
 
     /// Rounds that wait and requests that have a place at any model.
     pub fn waiting(&self) -> (usize, usize) {
-        let served = self.state.models.all().filter_map(|(_, _, state, _)| state.as_ref().ok());
-        served.fold((0, 0), |(rounds, jobs), s| (rounds + s.waiting(), jobs + s.jobs()))
+        let (mut rounds, mut jobs) = (0, 0);
+        self.state.models.loaded(|served| {
+            rounds += served.waiting();
+            jobs += served.jobs();
+        });
+        (rounds, jobs)
+    }
+
+    /// Looks at the directory of models now, and returns when what is there serves, which may take as long as loading it does.
+    /// Requests go on meanwhile. Where the directory cannot be read that is logged, and nothing changes.
+    pub fn rescan(&self) {
+        self.state.models.rescan();
+    }
+
+    /// Follows the directory of models, as [`crate::serve`] does, until the value is dropped; then it waits for a look that is
+    /// under way.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn watch(&self, config: &Config) -> std::io::Result<Watching> {
+        self.state.models.watch(config).map(Watching)
     }
 
     /// Where this service is on its way down.

@@ -1,11 +1,14 @@
 //! ListModels, GetModel.
 
 use tonic::{Request, Response, Status};
+use unmask_core::Violation;
 use unmask_protocol::v1::model_service_server::ModelService;
 use unmask_protocol::v1::{GetModelRequest, GetModelResponse, ListModelsRequest, ListModelsResponse};
 
 use super::{Service, arrived};
 use crate::encode;
+use crate::error::RequestError;
+use crate::models::Listed;
 
 #[tonic::async_trait]
 impl ModelService for Service {
@@ -15,9 +18,9 @@ impl ModelService for Service {
     ) -> Result<Response<ListModelsResponse>, Status> {
         let (arrival, _) = arrived(request);
         let tenant = &arrival.identity.tenant;
-        let models = self.state.models.all().filter(|(name, ..)| tenant.may_use(name));
-        let models = models.map(|(n, v, state, default)| encode::model(n, v, state, default));
-        Ok(Response::new(ListModelsResponse { models: models.collect() }))
+        let shown = |listed: Listed<'_>| tenant.may_use(listed.name).then(|| encode::model(listed));
+        let models = self.state.models.all(shown).into_iter().flatten().collect();
+        Ok(Response::new(ListModelsResponse { models }))
     }
 
     async fn get_model(
@@ -26,21 +29,22 @@ impl ModelService for Service {
     ) -> Result<Response<GetModelResponse>, Status> {
         let (arrival, message) = arrived(request);
         let (tenant, selector) = (&arrival.identity.tenant, message.model.unwrap_or_default());
-        let named = |(name, version, ..): &(&str, &str, _, bool)| {
-            *name == selector.name && *version == selector.version && tenant.may_use(name)
-        };
         // A version that was named is shown even when it was refused; otherwise it is the one that a request would get.
-        let found = match self.state.models.all().find(named) {
-            Some((name, version, state, default)) => encode::model(name, version, state, default),
+        let shown = |name: &str, version: &str| {
+            let is = |l: &Listed<'_>| l.name == name && l.version == version && tenant.may_use(name);
+            let found = self.state.models.all(|listed| is(&listed).then(|| encode::model(listed)));
+            found.into_iter().flatten().next()
+        };
+        let found = match shown(&selector.name, &selector.version) {
+            Some(found) => found,
             None => {
-                let served = self.state.models.find(Some(&selector), tenant).map_err(|e| e.status(""))?;
-                let (spec, state) = (served.spec().clone(), Ok(served));
-                let default = self
-                    .state
-                    .models
-                    .all()
-                    .any(|(n, v, _, default)| default && n == spec.name && v == spec.version);
-                encode::model(&spec.name, &spec.version, &state, default)
+                let named = self.state.models.named(Some(&selector), tenant);
+                let (name, version) = named.map_err(|e| e.status(""))?;
+                // It may have been removed this very moment.
+                shown(&name, &version).ok_or_else(|| {
+                    let message = "its files change while they are read; try again later";
+                    RequestError::NoModel(Violation::new("model.name", message)).status("")
+                })?
             }
         };
         Ok(Response::new(GetModelResponse { model: Some(found) }))

@@ -91,6 +91,7 @@ pub async fn serve(
         .add_service(EvaluationServiceServer::new(service.clone()).max_decoding_message_size(most))
         .add_service(ModelServiceServer::new(service.clone()).max_decoding_message_size(most))
         .prepare();
+    let watching = service.watch(config).map_err(StartError::Watch)?;
     let drain = service.drain().clone();
     let house = Arc::new(House {
         routes,
@@ -132,6 +133,8 @@ pub async fn serve(
             let all = async { while connections.join_next().await.is_some() {} };
             let _ = timeout(FAREWELL, all).await;
         }
+        // A model that is being loaded is waited for.
+        let _ = tokio::task::spawn_blocking(move || drop(watching)).await;
         tracing::info!("shut down");
         Ok(())
     };

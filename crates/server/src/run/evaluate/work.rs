@@ -284,6 +284,7 @@ impl<'a> Work<'a> {
             error @ (RequestError::Invalid(_)
             | RequestError::NoModel(_)
             | RequestError::Full(_)
+            | RequestError::NoRoom { .. }
             | RequestError::TooDear { .. }
             | RequestError::Unknown(_)
             | RequestError::Forbidden(_)

@@ -1,0 +1,157 @@
+//! Which model versions answer, which were refused and why, and which one a request means.
+//!
+//! The directory of models is followed while the server runs ([`Watching`]). A request holds the version that it found until it
+//! has been answered; what serves next is put in its place in one step, and only after it has proved itself.
+
+mod load;
+mod memory;
+mod shelf;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod version;
+mod watch;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use unmask_core::Violation;
+use unmask_pool::Served;
+use unmask_protocol::v1;
+
+use self::load::Loader;
+use self::shelf::Shelf;
+pub(crate) use self::snapshot::{Listed, State};
+use self::version::Refusal;
+pub(crate) use self::watch::Watching;
+use crate::config::Config;
+use crate::error::{RequestError, StartError};
+use crate::identity::Tenant;
+
+/// All versions of all models.
+pub(crate) struct Models {
+    shelf: Arc<Shelf>,
+    /// What a request without a name gets: settled at the start, whatever comes later.
+    default: Option<String>,
+}
+
+impl Models {
+    /// Reads every bundle, and opens it where there is no budget of memory. One that is refused is kept with its reason and
+    /// takes nothing from the others.
+    pub(crate) fn load(config: &Config) -> Result<Self, StartError> {
+        Self::with(config, Loader::new(config)?)
+    }
+
+    fn with(config: &Config, loader: Loader) -> Result<Self, StartError> {
+        let shelf = Arc::new(Shelf::new(&config.models, loader));
+        shelf.rescan()?;
+        shelf.warn_of_strangers();
+        let snapshot = shelf.snapshot();
+        let default = match (config.models.default.clone(), snapshot.serving_names().as_slice()) {
+            (_, []) => return Err(StartError::NoModel(snapshot.reasons())),
+            (Some(name), names) if !names.contains(&name.as_str()) => {
+                return Err(StartError::NoDefault { name, served: names.join(", ") });
+            }
+            (None, [only]) => Some((*only).to_owned()),
+            (default, _) => default,
+        };
+        Ok(Self { shelf, default })
+    }
+
+    /// The version that a request means, loaded where it is not: this may take as long as a model takes to load.
+    ///
+    /// A request that names no version gets the next one where the latest cannot be loaded.
+    pub(crate) fn find(
+        &self,
+        selector: Option<&v1::ModelSelector>,
+        tenant: &Tenant,
+    ) -> Result<Arc<Served>, RequestError> {
+        let mut faults = Vec::new();
+        for _ in 0..LOOKS {
+            let versions = self.meant(selector, tenant)?;
+            faults.clear();
+            for version in versions {
+                match self.shelf.served(&version) {
+                    Ok(served) => return Ok(served),
+                    Err(Refusal::NoRoom) => {
+                        return Err(RequestError::NoRoom { model: version.spec.id() });
+                    }
+                    Err(Refusal::Failed(reason)) => {
+                        let reason: String = reason.chars().take(MOST_CHARS).collect();
+                        faults
+                            .push(format!("{} was refused when it was loaded: {reason}", version.spec.id()));
+                    }
+                    Err(Refusal::Changed) => {
+                        // Its files are new or gone: what is there now is what is meant.
+                        faults.clear();
+                        break;
+                    }
+                }
+            }
+            if !faults.is_empty() {
+                break;
+            }
+            self.rescan();
+        }
+        if faults.is_empty() {
+            faults.push("its files change while they are read; try again later".to_owned());
+        }
+        Err(RequestError::NoModel(Violation::new("model.version", faults.join("; "))))
+    }
+
+    /// Name and version of what a request would get. Nothing is loaded.
+    pub(crate) fn named(
+        &self,
+        selector: Option<&v1::ModelSelector>,
+        tenant: &Tenant,
+    ) -> Result<(String, String), RequestError> {
+        let versions = self.meant(selector, tenant)?;
+        let first = versions.first().map(|version| (version.spec.name.clone(), version.spec.version.clone()));
+        first.ok_or(RequestError::Panicked)
+    }
+
+    fn meant(
+        &self,
+        selector: Option<&v1::ModelSelector>,
+        tenant: &Tenant,
+    ) -> Result<Vec<Arc<version::Version>>, RequestError> {
+        let snapshot = self.shelf.snapshot();
+        snapshot.meant(selector, self.default.as_deref(), tenant).map_err(RequestError::NoModel)
+    }
+
+    /// What is seen of every version, by name, the latest first. What is shown cannot be kept, so that looking holds nothing.
+    pub(crate) fn all<T>(&self, see: impl Fn(Listed<'_>) -> T) -> Vec<T> {
+        self.shelf.snapshot().list(self.default.as_deref(), see)
+    }
+
+    /// Tells of what is loaded, versions that no longer serve and are still in use included.
+    pub(crate) fn loaded(&self, see: impl FnMut(&Served)) {
+        self.shelf.loaded(see);
+    }
+
+    /// Passes of models that have been unloaded.
+    pub(crate) fn past_passes(&self) -> u64 {
+        self.shelf.past_passes()
+    }
+
+    /// Looks at the directory now, and returns when what is there serves. Where that fails it is logged, and nothing changes.
+    pub(crate) fn rescan(&self) {
+        // The log has the reason.
+        let _ = self.shelf.rescan();
+    }
+
+    /// Follows the directory until the value is dropped.
+    pub(crate) fn watch(&self, config: &Config) -> std::io::Result<Watching> {
+        Watching::start(&self.shelf, config.models.poll(), config.models.watch)
+    }
+}
+
+/// How often a request looks again where files change under it.
+const LOOKS: usize = 3;
+/// Most of a reason that a request is told; GetModel has all of it.
+const MOST_CHARS: usize = 512;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,162 @@
+//! Which versions there are at one moment. It never changes: whoever looks at one sees one moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use unmask_core::{ModelSpec, Violation};
+use unmask_pool::Served;
+use unmask_protocol::v1;
+
+use super::version::{Look, Version};
+use crate::decode::shown;
+use crate::identity::Tenant;
+
+#[derive(Default)]
+pub(super) struct Snapshot {
+    /// By name, the latest first.
+    pub(super) names: BTreeMap<String, Vec<Entry>>,
+}
+
+/// A version directory.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) version: String,
+    /// What answers.
+    pub(super) live: Option<Arc<Version>>,
+    /// Why the files that lie there now do not answer.
+    pub(super) refused: Option<String>,
+}
+
+/// A version and its state.
+pub(crate) struct Listed<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) state: State<'a>,
+    /// Why it was refused, or why what has taken the place of its files was.
+    pub(crate) reason: &'a str,
+    /// Whether a request without a model gets it.
+    pub(crate) is_default: bool,
+}
+
+/// Whether a version answers.
+pub(crate) enum State<'a> {
+    Loaded(&'a Served),
+    /// It is loaded when somebody asks for it.
+    NotLoaded(&'a ModelSpec),
+    Refused,
+}
+
+impl Entry {
+    /// Whether it answers, at once or after it has been loaded.
+    pub(super) fn serves(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| !live.has_failed())
+    }
+
+    fn list<T>(&self, name: &str, is_default: bool, see: impl FnOnce(Listed<'_>) -> T) -> T {
+        let refused = self.refused.as_deref().unwrap_or_default();
+        let Some(live) = &self.live else {
+            let (version, state) = (self.version.as_str(), State::Refused);
+            return see(Listed { name, version, state, reason: refused, is_default });
+        };
+        live.look(|look| {
+            let (state, reason) = match look {
+                Look::Loaded(served) => (State::Loaded(served), refused),
+                Look::NotLoaded => (State::NotLoaded(&live.spec), refused),
+                Look::Failed(reason) => (State::Refused, reason),
+            };
+            see(Listed { name, version: &self.version, state, reason, is_default })
+        })
+    }
+}
+
+impl Snapshot {
+    pub(super) fn entry(&self, name: &str, version: &str) -> Option<&Entry> {
+        self.names.get(name)?.iter().find(|entry| entry.version == version)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.names.values().flatten()
+    }
+
+    /// Every version with its state, by name, the latest first.
+    pub(super) fn list<T>(&self, default: Option<&str>, see: impl Fn(Listed<'_>) -> T) -> Vec<T> {
+        let mut seen = Vec::new();
+        for (name, entries) in &self.names {
+            let first = entries.iter().position(Entry::serves).filter(|_| default == Some(name));
+            for (i, entry) in entries.iter().enumerate() {
+                seen.push(entry.list(name, first == Some(i), &see));
+            }
+        }
+        seen
+    }
+
+    /// The versions that a request may get, the one that it means first. A model that its caller may not use is like one that is
+    /// not there.
+    pub(super) fn meant(
+        &self,
+        selector: Option<&v1::ModelSelector>,
+        default: Option<&str>,
+        tenant: &Tenant,
+    ) -> Result<Vec<Arc<Version>>, Violation> {
+        let default = default.filter(|name| tenant.may_use(name));
+        let (name, version) = selector.map_or(("", ""), |s| (s.name.as_str(), s.version.as_str()));
+        let served = || {
+            let names: Vec<_> =
+                self.serving_names().into_iter().filter(|name| tenant.may_use(name)).collect();
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        };
+        let wrong = |field: &str, message: String| Err(Violation::new(field, message));
+        let name = match (name, default) {
+            ("", Some(default)) => default,
+            ("", None) => {
+                let message = format!("is empty and the server has no default, choose one of {}", served());
+                return wrong("model.name", message);
+            }
+            (name, _) => name,
+        };
+        let Some(entries) = self.names.get(name).filter(|_| tenant.may_use(name)) else {
+            return wrong("model.name", format!("got \"{}\", served are {}", shown(name), served()));
+        };
+        if version.is_empty() {
+            let live = entries.iter().filter(|entry| entry.serves()).filter_map(|entry| entry.live.clone());
+            let live: Vec<_> = live.collect();
+            let none = || Violation::new("model.name", format!("no version of {name} is served"));
+            return if live.is_empty() { Err(none()) } else { Ok(live) };
+        }
+        match entries.iter().find(|entry| entry.version == version) {
+            Some(entry) if entry.serves() => Ok(entry.live.iter().cloned().collect()),
+            Some(_) => wrong(
+                "model.version",
+                format!(
+                    "version {version} of {name} was refused when it was loaded; ModelService.GetModel has the reason"
+                ),
+            ),
+            None => {
+                let serving = entries.iter().filter(|entry| entry.serves());
+                let served = serving.map(|entry| entry.version.as_str()).collect::<Vec<_>>().join(", ");
+                let got = shown(version);
+                wrong("model.version", format!("got \"{got}\", served versions of {name} are {served}"))
+            }
+        }
+    }
+
+    /// Names that answer: the one list of them that anybody is told.
+    pub(super) fn serving_names(&self) -> Vec<&str> {
+        let serves = |(_, entries): &(&String, &Vec<Entry>)| entries.iter().any(Entry::serves);
+        self.names.iter().filter(serves).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Why nothing answers.
+    pub(super) fn reasons(&self) -> String {
+        let reasons: Vec<String> = self
+            .list(None, |l| (!l.reason.is_empty()).then(|| format!("{}@{}: {}", l.name, l.version, l.reason)))
+            .into_iter()
+            .flatten()
+            .collect();
+        if reasons.is_empty() {
+            "there is no bundle (NAME/VERSION/model.toml)".into()
+        } else {
+            reasons.join("; ")
+        }
+    }
+}
