@@ -40,9 +40,14 @@ impl Drop for Server {
 }
 
 fn serve() -> (Server, String) {
+    serve_with(&[])
+}
+
+fn serve_with(args: &[&str]) -> (Server, String) {
     let mut command = unmask();
     command
         .args(["serve", "--insecure", "--listen", "127.0.0.1:0"])
+        .args(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let mut server = Server(command.spawn().unwrap());
@@ -158,6 +163,37 @@ fn a_signal_ends_the_server_with_success() {
     let kill = Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap();
     assert!(kill.success());
     assert_eq!(server.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_makes_the_server_look_for_models() {
+    let root = tempfile::tempdir().unwrap();
+    let add = |version: &str| {
+        let (from, to) =
+            (project().join("models/selfblend-mobilenetv2/1"), root.path().join("selfblend-mobilenetv2"));
+        let to = to.join(version);
+        std::fs::create_dir_all(&to).unwrap();
+        for file in ["model.onnx", "golden.npy"] {
+            std::fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+        let manifest = std::fs::read_to_string(from.join("model.toml")).unwrap();
+        let manifest = manifest.replace("version = \"1\"", &format!("version = \"{version}\""));
+        std::fs::write(to.join("model.toml"), manifest).unwrap();
+    };
+    add("1");
+    let models = root.path().to_str().unwrap();
+    let deaf = ["--set", "models.poll_seconds=0", "--set", "models.watch=false"];
+    let (mut server, address) = serve_with(&[&["--models", models][..], &deaf].concat());
+    let url = format!("http://{address}");
+    let listed = || text(&run(&["models", "--server", &url]).stdout);
+    add("2");
+    assert!(listed().starts_with("selfblend-mobilenetv2@1 (default)"), "nothing was looked for");
+    let kill = Command::new("kill").args(["-HUP", &server.0.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    while !listed().starts_with("selfblend-mobilenetv2@2 (default)") {
+        assert!(server.0.try_wait().unwrap().is_none(), "a hangup does not end the server");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
 
 /// A folder with a list of the samples, each under several names.
