@@ -27,6 +27,8 @@ struct Shared {
     loads: Mutex<Vec<String>>,
     /// Digests whose sessions cannot be opened.
     broken: Mutex<BTreeSet<String>>,
+    /// Digests that panic.
+    panics: Mutex<BTreeSet<String>>,
     /// Whoever loads waits for this.
     gate: Mutex<()>,
     waiting: AtomicUsize,
@@ -56,6 +58,7 @@ impl Planting {
             let _open = lock(&shared.gate);
             let digest = candidate.spec.digest.clone();
             lock(&shared.loads).push(digest.clone());
+            assert!(!lock(&shared.panics).contains(&digest), "planted to panic");
             if lock(&shared.broken).contains(&digest) {
                 return Err("planted to fail".into());
             }
@@ -91,6 +94,11 @@ impl Planting {
     /// Sessions of this digest cannot be opened.
     pub(super) fn break_(&self, digest: &str) {
         lock(&self.shared.broken).insert(digest.to_owned());
+    }
+
+    /// Loading this digest panics.
+    pub(super) fn panic_at(&self, digest: &str) {
+        lock(&self.shared.panics).insert(digest.to_owned());
     }
 
     /// Nothing is loaded while this is held.

@@ -354,7 +354,7 @@ fn files_that_changed_since_they_were_verified_are_verified_before_they_are_load
 
 #[test]
 fn with_a_budget_loaded_files_are_replaced_by_ones_that_have_proved_themselves() {
-    let planting = budget(3);
+    let planting = budget(2);
     let models = planting.models();
     let a = digest(&models, "a", "").unwrap();
     let bad = planting.write("a", "1", "y");
@@ -365,9 +365,34 @@ fn with_a_budget_loaded_files_are_replaced_by_ones_that_have_proved_themselves()
     for name in ["b", "c", "b"] {
         digest(&models, name, "").unwrap();
     }
+    assert_eq!(listed(&models)[0], "a@1 loaded (default) with a reason");
     let good = planting.write("a", "1", "z");
     models.rescan();
     assert_eq!(digest(&models, "a", "").unwrap(), good);
+}
+
+#[test]
+fn where_there_is_never_room_for_both_new_files_stand_without_a_proof() {
+    let planting = budget(1);
+    let models = planting.models();
+    let held = models.find(None, &anyone()).unwrap();
+    let other = planting.write("a", "1", "z");
+    models.rescan();
+    assert_eq!(listed(&models)[0], "a@1 not loaded (default)");
+    assert_eq!(digest(&models, "a", "").unwrap_err().0, Code::ResourceExhausted, "the old ones are in use");
+    drop(held);
+    assert_eq!(digest(&models, "a", "").unwrap(), other);
+}
+
+#[test]
+fn a_panic_while_a_model_is_loaded_is_its_refusal_and_leaves_nobody_waiting() {
+    let planting = budget(1);
+    planting.panic_at(&unmask_registry::sha256(&onnx("a")));
+    let models = planting.models();
+    let (_, words) = digest(&models, "a", "1").unwrap_err();
+    assert!(words.contains("loading it panicked"), "{words}");
+    assert!(digest(&models, "a", "1").is_err());
+    digest(&models, "b", "").unwrap();
 }
 
 #[test]

@@ -56,8 +56,7 @@ impl Drop for Watching {
 
 fn watcher(root: &Path, tell: Sender<Told>) -> Option<RecommendedWatcher> {
     let changed = move |event: notify::Result<notify::Event>| {
-        // Our own reading is no change; an error may hide one.
-        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+        if is_change(&event) {
             let _ = tell.send(Told::Changed);
         }
     };
@@ -70,6 +69,11 @@ fn watcher(root: &Path, tell: Sender<Told>) -> Option<RecommendedWatcher> {
             |error| tracing::warn!(%error, "changes of models are only seen every models.poll_seconds"),
         )
         .ok()
+}
+
+/// Our own reading is no change; an error may hide one.
+fn is_change(event: &notify::Result<notify::Event>) -> bool {
+    !event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(_)))
 }
 
 fn follow(shelf: &Shelf, poll: Option<Duration>, told: &Receiver<Told>) {
@@ -93,5 +97,21 @@ fn follow(shelf: &Shelf, poll: Option<Duration>, told: &Receiver<Told>) {
             let _ = shelf.rescan();
             (due, first_change) = (next(), None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{AccessKind, CreateKind, ModifyKind};
+    use notify::{Error, Event};
+
+    use super::*;
+
+    #[test]
+    fn our_own_reading_is_no_change_and_an_error_may_hide_one() {
+        let is = |kind| is_change(&Ok(Event::new(kind)));
+        assert!(!is(EventKind::Access(AccessKind::Any)));
+        assert!(is(EventKind::Create(CreateKind::File)) && is(EventKind::Modify(ModifyKind::Any)));
+        assert!(is_change(&Err(Error::generic("the queue is full"))));
     }
 }
