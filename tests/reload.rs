@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
+use tokio_stream::StreamExt as _;
 use tonic::{Code, Request};
 use unmask_protocol::v1;
 use unmask_protocol::v1::explanation_service_server::ExplanationService as _;
@@ -207,6 +208,53 @@ async fn models_change_under_load_and_nobody_loses_an_answer() {
     drop(watching);
     drop(service);
     assert_eq!(workers(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_pictures_of_a_dataset_are_judged_by_the_model_that_it_began_with() {
+    let _alone = ALONE.lock().await;
+    let root = Root::new();
+    let service = Service::open(&root.config(&[])).unwrap();
+    let first = listed(&service).await[0].1.clone();
+    let (send, requests) = tokio::sync::mpsc::channel(1);
+    let mut answers = service.dataset(tokio_stream::wrappers::ReceiverStream::new(requests));
+    let ask = async |kind| send.send(Ok(v1::EvaluateDatasetRequest { kind: Some(kind) })).await.unwrap();
+    let method = v1::method::Kind::Occlusion(v1::Occlusion::default());
+    let method = v1::Method { kind: Some(method), ..v1::Method::default() };
+    let candidate = v1::Candidate {
+        kind: Some(v1::candidate::Kind::Method(method)),
+        fill: Some(unmask_tests::black_fill()),
+        ..v1::Candidate::default()
+    };
+    let metric = v1::Metric { kind: Some(v1::metric::Kind::Sparseness(v1::Sparseness {})) };
+    let plan = v1::EvaluationPlan {
+        model: model(NAME),
+        candidates: vec![candidate],
+        metrics: vec![metric],
+        ..v1::EvaluationPlan::default()
+    };
+    let plan = v1::DatasetPlan { plan: Some(plan), ..v1::DatasetPlan::default() };
+    ask(v1::evaluate_dataset_request::Kind::Plan(plan)).await;
+    let mut digests = Vec::new();
+    for id in ["before", "after"] {
+        let image = png(32, 32, |x, y| [x as u8, y as u8, 7]);
+        let picture = v1::DatasetPicture { image, ..v1::DatasetPicture::default() };
+        let kind = Some(v1::dataset_item::Kind::Picture(picture));
+        ask(v1::evaluate_dataset_request::Kind::Item(v1::DatasetItem { id: id.into(), kind })).await;
+        let row = loop {
+            if let v1::evaluate_dataset_response::Kind::Row(row) =
+                answers.next().await.unwrap().unwrap().kind.unwrap()
+            {
+                break row;
+            }
+        };
+        let Some(v1::dataset_row::Kind::Answer(answer)) = row.kind else { panic!("{row:?}") };
+        digests.push(answer.model.unwrap().sha256);
+        let next = root.swap("1", digests.len(), None);
+        service.rescan();
+        assert_eq!(predict(&service).await.unwrap().model.unwrap().sha256, next);
+    }
+    assert_eq!(digests, [first.clone(), first]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,6 +96,11 @@ impl Planting {
         lock(&self.shared.broken).insert(digest.to_owned());
     }
 
+    /// They can be opened again.
+    pub(super) fn mend(&self, digest: &str) {
+        lock(&self.shared.broken).remove(digest);
+    }
+
     /// Loading this digest panics.
     pub(super) fn panic_at(&self, digest: &str) {
         lock(&self.shared.panics).insert(digest.to_owned());
