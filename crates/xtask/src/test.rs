@@ -14,6 +14,9 @@ pub(crate) fn run(rest: &[String]) -> anyhow::Result<()> {
     // Made afresh: a bundle that the script no longer writes must not linger.
     let _ = std::fs::remove_dir_all(&fixtures);
     tools::run(Command::new(&python).arg(root().join("tests/fixtures/make_models.py")).arg(&fixtures))?;
+    say("making hostile pictures");
+    let pictures = root().join("tests/fixtures/hostile_images.py");
+    tools::run(Command::new(&python).arg(pictures).arg(fixtures.join("pictures")))?;
 
     let cargo_test = || {
         let mut command = cargo();

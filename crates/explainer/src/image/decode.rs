@@ -1,12 +1,13 @@
 //! The pixels of a file, upright, eight bits, red, green, blue.
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 
 use super::PictureError;
-use super::header::{Limits, outline};
+use super::header::{Limits, Outline, outline};
 
 /// A picture as it is displayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,51 +63,85 @@ impl Picture {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureError> {
+    decode_by(bytes, limits, library)
+}
+
+/// As [`decode`], with another library.
+fn decode_by(
+    bytes: &[u8],
+    limits: &Limits,
+    library: impl FnOnce(&Outline<'_>, Vec<u8>) -> Result<DynamicImage, PictureError>,
+) -> Result<Picture, PictureError> {
     let outline = outline(bytes, limits)?;
-    let broken = |reason: image::ImageError| PictureError::broken(outline.name, reason);
-    let mut reader = ImageReader::with_format(Cursor::new(&bytes[..outline.length]), outline.format);
-    reader.limits(allowance(outline.width, outline.height, outline.length));
-    let decoder = reader.into_decoder().map_err(broken)?;
-    if decoder.dimensions() != (outline.width, outline.height) {
-        return Err(PictureError::broken(outline.name, "its headers disagree about its size"));
-    }
-    let mut upright = DynamicImage::ImageRgb8(opaque(DynamicImage::from_decoder(decoder).map_err(broken)?));
+    let file = outline.essential(bytes);
+    // A panic is a fault of the library, but the file that finds it is the caller's: nobody else's answer depends on it, and
+    // what it says is for the log of the process and not for the caller.
+    let decoded = catch_unwind(AssertUnwindSafe(|| library(&outline, file)));
+    let decoded = decoded.unwrap_or_else(|_| {
+        Err(PictureError::broken(outline.container.name(), "its decoder gave up on it"))
+    })?;
+    let mut upright = DynamicImage::ImageRgb8(opaque(decoded));
     let orientation = outline.orientation();
     upright.apply_orientation(Orientation::from_exif(orientation).unwrap_or(Orientation::NoTransforms));
     Ok(Picture { pixels: upright.into_rgb8(), orientation })
 }
 
-/// What a decoder may allocate: the widest pixel there is (four channels of sixteen bits) for each pixel, as much
-/// again as the file has, and a constant for its tables.
-fn allowance(width: u32, height: u32, length: usize) -> image::Limits {
+fn library(outline: &Outline<'_>, file: Vec<u8>) -> Result<DynamicImage, PictureError> {
+    let name = outline.container.name();
+    let broken = |reason: image::ImageError| PictureError::broken(name, reason);
+    let mut reader = ImageReader::with_format(Cursor::new(file), outline.container.format());
     let mut allowed = image::Limits::no_limits();
-    allowed.max_image_width = Some(width);
-    allowed.max_image_height = Some(height);
-    allowed.max_alloc = Some(u64::from(width) * u64::from(height) * 8 + length as u64 + (1 << 20));
-    allowed
+    allowed.max_image_width = Some(outline.width);
+    allowed.max_image_height = Some(outline.height);
+    allowed.max_alloc = Some(outline.decoding_bytes());
+    reader.limits(allowed);
+    let decoder = reader.into_decoder().map_err(broken)?;
+    if decoder.dimensions() != (outline.width, outline.height) {
+        return Err(PictureError::broken(name, "its headers disagree about its size"));
+    }
+    if u64::from(decoder.color_type().bytes_per_pixel()) > outline.pixel {
+        return Err(PictureError::broken(name, "its headers disagree about its colours"));
+    }
+    DynamicImage::from_decoder(decoder).map_err(broken)
 }
 
-/// Lays the picture over white where it has transparency.
+/// Eight bits of red, green and blue, laid over white where there is transparency. Pixels that have that form are not copied.
 fn opaque(image: DynamicImage) -> RgbImage {
     let (width, height) = (image.width(), image.height());
-    let deep = image.color().bytes_per_pixel() > 4 || image.color() == image::ColorType::La16;
-    let data = match (image.color().has_alpha(), deep) {
-        (false, _) => return image.into_rgb8(),
-        (true, false) => over_white(image.into_rgba8().as_raw(), u8::MAX),
-        (true, true) => over_white(image.into_rgba16().as_raw(), u16::MAX),
+    let data = match &image {
+        DynamicImage::ImageRgb8(_) => return image.into_rgb8(),
+        DynamicImage::ImageLuma8(from) => over_white(from, |[v]| [v, v, v, u8::MAX], u8::MAX),
+        DynamicImage::ImageLumaA8(from) => over_white(from, |[v, a]| [v, v, v, a], u8::MAX),
+        DynamicImage::ImageRgba8(from) => over_white(from, |rgba: [u8; 4]| rgba, u8::MAX),
+        DynamicImage::ImageLuma16(from) => over_white(from, |[v]| [v, v, v, u16::MAX], u16::MAX),
+        DynamicImage::ImageLumaA16(from) => over_white(from, |[v, a]| [v, v, v, a], u16::MAX),
+        DynamicImage::ImageRgb16(from) => over_white(from, |[r, g, b]| [r, g, b, u16::MAX], u16::MAX),
+        DynamicImage::ImageRgba16(from) => over_white(from, |rgba: [u16; 4]| rgba, u16::MAX),
+        // Floats, which none of the formats holds, and what the library may add.
+        DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) | _ => return image.into_rgb8(),
     };
     RgbImage::from_raw(width, height, data).expect("three values were written for each pixel")
 }
 
-fn over_white<T: Copy + Into<u64>>(rgba: &[T], top: T) -> Vec<u8> {
+/// The samples, `N` a pixel, widened to red, green, blue and alpha of 0 to `top` and blended.
+fn over_white<T: Copy + Into<u64>, const N: usize>(
+    samples: &[T],
+    widen: impl Fn([T; N]) -> [T; 4],
+    top: T,
+) -> Vec<u8> {
     let top = top.into();
     let blend = |value: T, alpha: T| {
         let (value, alpha) = (value.into(), alpha.into());
         // The blend has the scale top * top; dividing once rounds once.
-        ((value * alpha + top * (top - alpha)) * 255 + top * top / 2) / (top * top)
+        (((value * alpha + top * (top - alpha)) * 255 + top * top / 2) / (top * top)) as u8
     };
-    let (pixels, _) = rgba.as_chunks::<4>();
-    pixels.iter().flat_map(|[r, g, b, alpha]| [r, g, b].map(|v| blend(*v, *alpha) as u8)).collect()
+    let (pixels, _) = samples.as_chunks::<N>();
+    let mut out = Vec::with_capacity(3 * pixels.len());
+    for pixel in pixels {
+        let [r, g, b, alpha] = widen(*pixel);
+        out.extend([blend(r, alpha), blend(g, alpha), blend(b, alpha)]);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -189,7 +224,7 @@ mod tests {
     fn the_decoders_agree_about_the_orientation() {
         for orientation in 1..=8 {
             for (name, bytes) in samples::every_format(24, 17, Some(orientation)) {
-                let format = outline(&bytes, &Limits::default()).unwrap().format;
+                let format = outline(&bytes, &Limits::default()).unwrap().container.format();
                 let mut decoder =
                     ImageReader::with_format(Cursor::new(bytes.as_slice()), format).into_decoder().unwrap();
                 assert_eq!(decoder.orientation().unwrap().to_exif(), orientation, "{name}");
@@ -221,6 +256,14 @@ mod tests {
             noise.extend((0..draws.below(300)).map(|_| draws.word() as u8));
             answers(&noise, &limits);
             answers(&noise[12..], &limits);
+        }
+    }
+
+    #[test]
+    fn a_panic_of_a_decoder_is_the_files_fault() {
+        for (name, bytes) in samples::every_format(24, 17, None) {
+            let error = decode_by(&bytes, &Limits::default(), |_, _| panic!("at 0xdeadbeef")).unwrap_err();
+            assert_eq!(error, PictureError::broken(name, "its decoder gave up on it"));
         }
     }
 

@@ -32,16 +32,19 @@ pub struct Header {
     pub height: u32,
     /// EXIF orientation, 1 to 8; 1 where the file has none.
     pub orientation: u8,
+    decoding_bytes: u64,
 }
 
 impl Header {
-    /// Bytes that decoding may take at the same moment.
+    /// Most bytes that [`decode`](super::decode) holds at the same moment for this file, beyond the file itself: what the
+    /// decoder allocates, the pixels in the decoder's form and in ours, the turned copy, and the picture that is returned.
     pub fn decoding_bytes(&self) -> u64 {
-        u64::from(self.width) * u64::from(self.height) * 14 + (1 << 20)
+        self.decoding_bytes
     }
 }
 
-/// Checks a file's container and says the picture's size, without decoding a pixel or allocating for one.
+/// Checks a file's container and says the picture's size and what decoding it takes, without decoding a pixel or allocating
+/// for one.
 ///
 /// # Errors
 /// [`PictureError`] for bytes that are empty, of an unknown format, animated, cut short, or of a size outside the limits.
@@ -49,7 +52,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Header, PictureError> {
     let outline = outline(bytes, limits)?;
     let orientation = outline.orientation();
     let (width, height) = upright(outline.width, outline.height, orientation);
-    Ok(Header { width, height, orientation })
+    Ok(Header { width, height, orientation, decoding_bytes: outline.decoding_bytes() })
 }
 
 /// Width and height under an orientation; its own inverse.
@@ -57,13 +60,37 @@ pub(super) fn upright(width: u32, height: u32, orientation: u8) -> (u32, u32) {
     if orientation >= 5 { (height, width) } else { (width, height) }
 }
 
+/// The formats that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Container {
+    Jpeg,
+    Png,
+    WebP,
+}
+
+impl Container {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => jpeg::NAME,
+            Self::Png => png::NAME,
+            Self::WebP => webp::NAME,
+        }
+    }
+
+    pub(super) fn format(self) -> ImageFormat {
+        match self {
+            Self::Jpeg => ImageFormat::Jpeg,
+            Self::Png => ImageFormat::Png,
+            Self::WebP => ImageFormat::WebP,
+        }
+    }
+}
+
 /// What a walk over a container finds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outline<'a> {
-    /// Name of the format.
-    pub(super) name: &'static str,
-    /// The format's decoder.
-    pub(super) format: ImageFormat,
+    /// What the file is.
+    pub(super) container: Container,
     /// Width as stored.
     pub(super) width: u32,
     /// Height as stored.
@@ -72,11 +99,43 @@ pub(super) struct Outline<'a> {
     pub(super) exif: Option<&'a [u8]>,
     /// Bytes that belong to the picture; what follows is ignored.
     pub(super) length: usize,
+    /// Bytes of a pixel as the decoder gives it.
+    pub(super) pixel: u64,
+    /// Bytes that the decoder holds while it writes pixels, beside them and the file.
+    pub(super) working: u64,
 }
+
+/// What any decoder may hold however small the picture is: prefix codes, windows, rows of a few pixels.
+const TABLES: u64 = 1 << 19;
+
+/// Bytes of a pixel of ours.
+const OURS: u64 = 3;
 
 impl Outline<'_> {
     pub(super) fn orientation(&self) -> u8 {
         self.exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms).to_exif()
+    }
+
+    /// The dearest of the steps of `decode`, each of which ends before the next begins.
+    pub(super) fn decoding_bytes(&self) -> u64 {
+        let (pixels, length) = (u64::from(self.width) * u64::from(self.height), self.length as u64);
+        // Ours is beside the file's, and some decoders copy that once more when they are opened.
+        let opened = 2 * length;
+        let decoded = length + self.pixel * pixels + self.working;
+        let converted = if self.pixel == OURS { 0 } else { (self.pixel + OURS) * pixels };
+        let turned = if self.orientation() >= 5 { 2 * OURS * pixels } else { 0 };
+        TABLES + opened.max(decoded).max(converted).max(turned)
+    }
+
+    /// The file without what says nothing about its pixels: text, profiles, previews, bytes after the end. No decoder sees
+    /// those, so that none can unpack or collect them.
+    pub(super) fn essential(&self, bytes: &[u8]) -> Vec<u8> {
+        let bytes = &bytes[..self.length];
+        match self.container {
+            Container::Jpeg => jpeg::essential(bytes),
+            Container::Png => png::essential(bytes),
+            Container::WebP => webp::essential(bytes),
+        }
     }
 }
 
@@ -127,11 +186,11 @@ mod tests {
     fn the_header_gives_the_displayed_size() {
         for (name, bytes) in samples::every_format(24, 17, Some(6)) {
             let header = inspect(&bytes, &Limits::default()).unwrap();
-            assert_eq!(header, Header { width: 17, height: 24, orientation: 6 }, "{name}");
+            assert_eq!((header.width, header.height, header.orientation), (17, 24, 6), "{name}");
         }
         for (name, bytes) in samples::every_format(24, 17, None) {
             let header = inspect(&bytes, &Limits::default()).unwrap();
-            assert_eq!(header, Header { width: 24, height: 17, orientation: 1 }, "{name}");
+            assert_eq!((header.width, header.height, header.orientation), (24, 17, 1), "{name}");
         }
     }
 

@@ -14,6 +14,8 @@ mod resize;
 #[cfg(test)]
 mod samples;
 mod tensor;
+mod vp8;
+mod vp8l;
 mod webp;
 
 pub use bring::{map_to_frame, mask_to_frame, nearest};

@@ -3,18 +3,16 @@
 //! An extended file states its size twice, for the canvas and for the picture on it. Both are read and must agree, so
 //! that a small canvas cannot hide a giant picture from the limits.
 
-use image::ImageFormat;
+use super::header::{Container, Limits, Outline};
+use super::{PictureError, vp8, vp8l};
 
-use super::PictureError;
-use super::header::{Limits, Outline};
-
-const NAME: &str = "WebP";
+pub(super) const NAME: &str = "WebP";
 
 pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, PictureError> {
     let truncated = || PictureError::truncated(NAME);
     let (size, _) = bytes.get(4..).and_then(|b| b.split_first_chunk::<4>()).ok_or_else(truncated)?;
     let length = usize::try_from(u32::from_le_bytes(*size)).map_or(usize::MAX, |v| v.saturating_add(8));
-    let (mut canvas, mut picture, mut exif) = (None, None, None);
+    let (mut canvas, mut picture, mut alpha, mut exif) = (None, None, None, None);
     let mut at = 12;
     while at < length {
         let (kind, declared, data) = chunk(bytes, at).ok_or_else(truncated)?;
@@ -28,12 +26,16 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
                 exif = Some(data.strip_prefix(b"Exif\0\0").unwrap_or(data));
                 None
             }
+            b"ALPH" if alpha.is_none() => {
+                alpha = Some(data);
+                None
+            }
             _ => None,
         };
-        if let Some((width, height)) = frame {
-            limits.check(width, height)?;
+        if let Some(size) = frame {
+            limits.check(size.0, size.1)?;
             let place = if &kind == b"VP8X" { &mut canvas } else { &mut picture };
-            place.get_or_insert((width, height));
+            place.get_or_insert((kind, size, data));
         }
         // What a chunk announces is checked after its first bytes were read, so that size comes before completeness.
         if data.len() < declared {
@@ -44,15 +46,69 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
     if bytes.len() < length {
         return Err(truncated());
     }
-    match (picture, canvas) {
-        (None, _) => Err(PictureError::broken(NAME, "it holds no pixels")),
-        (Some(picture), Some(canvas)) if picture != canvas => {
-            Err(PictureError::broken(NAME, "its canvas and its picture differ in size"))
-        }
-        (Some((width, height)), _) => {
-            Ok(Outline { name: NAME, format: ImageFormat::WebP, width, height, exif, length })
-        }
+    let Some((kind, size, data)) = picture else {
+        return Err(PictureError::broken(NAME, "it holds no pixels"));
+    };
+    if canvas.is_some_and(|(_, canvas, _)| canvas != size) {
+        return Err(PictureError::broken(NAME, "its canvas and its picture differ in size"));
     }
+    const ALPHA: u8 = 0b1_0000;
+    let lossless = &kind == b"VP8L";
+    let has_alpha = match canvas {
+        Some((_, _, data)) => data[0] & ALPHA != 0,
+        None => lossless && data[4] & ALPHA != 0,
+    };
+    let pixels = u64::from(size.0) * u64::from(size.1);
+    let working = match (lossless, has_alpha) {
+        // Without alpha the decoder writes four channels beside the three that it hands over.
+        (true, _) => vp8l::working(&data[5..], size)? + if has_alpha { 0 } else { 4 * pixels },
+        (false, false) => vp8::working(data, size)?,
+        // Transparency is a picture of its own, lossless or plain, of which one channel of four is kept.
+        (false, true) => {
+            vp8::working(data, size)?
+                + pixels
+                + match alpha {
+                    Some([method, stream @ ..]) if method & 3 == 1 => {
+                        4 * pixels + vp8l::working(stream, size)?
+                    }
+                    Some(_) | None => 0,
+                }
+        }
+    };
+    let pixel = if has_alpha { 4 } else { 3 };
+    let (width, height) = size;
+    Ok(Outline { container: Container::WebP, width, height, exif, length, pixel, working })
+}
+
+/// The file with nothing but canvas, pixels and transparency, the first of each.
+pub(super) fn essential(bytes: &[u8]) -> Vec<u8> {
+    /// All flags of a canvas but the one that says that there is transparency name chunks that are left out.
+    const KEPT: u8 = 0b1_0000;
+    let mut out = Vec::with_capacity(bytes.len());
+    out.extend(b"RIFF\0\0\0\0WEBP");
+    let (mut at, mut known) = (12, [false; 3]);
+    while let Some((kind, declared, data)) = chunk(bytes, at) {
+        let place = match &kind {
+            b"VP8X" => Some(0),
+            b"ALPH" => Some(1),
+            b"VP8 " | b"VP8L" => Some(2),
+            _ => None,
+        };
+        if place.is_some_and(|place: usize| !std::mem::replace(&mut known[place], true)) {
+            out.extend(kind);
+            out.extend((data.len() as u32).to_le_bytes());
+            let start = out.len();
+            out.extend(data);
+            out.extend(&[0][..data.len() % 2]);
+            if place == Some(0) {
+                out[start] &= KEPT;
+            }
+        }
+        at += 8 + declared + declared % 2;
+    }
+    let length = (out.len() - 8) as u32;
+    out[4..8].copy_from_slice(&length.to_le_bytes());
+    out
 }
 
 /// Kind, announced length and the data that is there of the chunk that begins at `at`.

@@ -184,7 +184,7 @@ fn numbers(values: &[u8], width: u32, crop: Rect, frame: (u32, u32)) -> Vec<u32>
 
 #[cfg(test)]
 mod tests {
-    use unmask_explainer::image::Header;
+    use unmask_explainer::image;
     use unmask_explainer::methods::{Lime, Rise};
 
     use super::*;
@@ -193,7 +193,10 @@ mod tests {
 
     /// A picture of 24 x 18 pixels as displayed and a model of 8 x 8.
     fn cut(kind: Kind) -> Result<Cut, Vec<(String, String)>> {
-        let header = Header { width: 24, height: 18, orientation: 6 };
+        // A header says all that is asked here: 24 x 18 pixels of eight bits, red, green and blue.
+        let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR\0\0\0\x18\0\0\0\x12\x08\x02\0\0\0****".to_vec();
+        file.extend(b"\0\0\0\0IDAT****\0\0\0\0IEND****");
+        let header = image::inspect(&file, &image::Limits::default()).unwrap();
         let picture = Pictured { image: Vec::new(), header, crop: CROP, crop_given: true };
         let spec = ModelSpec::plain("m", 8, 8, &["real", "fake"]);
         let mut wrong = Vec::new();
