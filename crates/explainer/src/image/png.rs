@@ -14,10 +14,6 @@ pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// The last chunk of every PNG file: no length, its name, its checksum.
 const LAST: &[u8] = b"\0\0\0\0IEND\xAE\x42\x60\x82";
 
-/// Most bytes of a palette, and most of its transparency.
-const PALETTE: usize = 3 * 256;
-const TRANSPARENCY: usize = 256;
-
 pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a>, PictureError> {
     let header = Header::read(bytes, limits)?;
     let (mut exif, mut pixels, mut transparent) = (None, false, false);
@@ -31,9 +27,6 @@ pub(super) fn outline<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Outline<'a
             b"acTL" if !pixels => return Err(PictureError::Animated { format: NAME }),
             b"eXIf" if exif.is_none() => exif = Some(chunk.data),
             b"tRNS" => transparent = true,
-            b"PLTE" if chunk.data.len() > PALETTE => {
-                return Err(PictureError::broken(NAME, "its palette has more than 256 colours"));
-            }
             _ => {}
         }
     }
@@ -62,7 +55,7 @@ pub(super) fn essential(bytes: &[u8]) -> Vec<u8> {
             b"IDAT" => true,
             b"IHDR" => first(0),
             b"PLTE" => first(1),
-            b"tRNS" => chunk.data.len() <= TRANSPARENCY && first(2),
+            b"tRNS" => first(2),
             _ => false,
         };
         if keep {

@@ -271,3 +271,36 @@ const NODE: u64 = 16;
 fn broken() -> PictureError {
     PictureError::broken(NAME, "its prefix codes are damaged")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_needs_a_word_for_every_sequence_and_no_more() {
+        for whole in [&[0, 0, 1][..], &[1, 1], &[2, 2, 1], &[1, 2, 3, 3], &[11; 2048]] {
+            assert!(Code::new(whole).is_ok(), "{whole:?}");
+        }
+        for damaged in [&[][..], &[0, 0], &[1, 1, 1], &[1, 2], &[11; 2047], &[1; 2328]] {
+            assert!(Code::new(damaged).is_err(), "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_read_from_their_first_bit() {
+        // Words 0, 10, 110 and 111 for the symbols 1, 0, 2 and 3.
+        let code = Code::new(&[2, 1, 3, 3]).unwrap();
+        let mut walk = Walk { bytes: &[0b0111_0110], at: 0 };
+        // Read from the lowest bit: 0, 11 0, 111, 0.
+        let symbols: Vec<u16> = (0..4).map(|_| walk.symbol(&code).unwrap()).collect();
+        assert_eq!(symbols, [1, 2, 3, 1]);
+        assert_eq!(walk.symbol(&code).unwrap_err(), PictureError::truncated(NAME));
+    }
+
+    #[test]
+    fn a_code_of_long_words_takes_much_more_than_one_of_short_ones() {
+        assert_eq!(Code::new(&[1, 1]).unwrap().tables, 8);
+        assert_eq!(Code::new(&[10; 1024]).unwrap().tables, 4096);
+        assert_eq!(Code::new(&[11; 2048]).unwrap().tables, 4096 + 2 * 2048 * NODE);
+    }
+}
