@@ -7,6 +7,9 @@
 mod bundle;
 mod error;
 mod file;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod golden;
 mod manifest;
 mod onnx;

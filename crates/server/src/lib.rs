@@ -12,6 +12,9 @@ mod encode;
 mod error;
 mod fills;
 mod identity;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod models;
 mod oversize;
 mod prove;
