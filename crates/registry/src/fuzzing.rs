@@ -3,6 +3,7 @@
 use unmask_core::ModelSpec;
 
 use crate::manifest::Expected;
+use crate::{External, Policy};
 
 /// The manifest of a bundle in the directory `m/1`.
 pub fn manifest(text: &str) {
@@ -18,5 +19,7 @@ pub fn npy(bytes: &[u8]) {
 
 /// A model file, against a manifest that names what the seeds have.
 pub fn onnx(bytes: &[u8]) {
-    let _ = crate::onnx::check(bytes, &ModelSpec::plain("m", 32, 32, &["real", "fake"]));
+    let beside = External { name: "w".into(), data: [0; 64].into() };
+    let spec = ModelSpec::plain("m", 32, 32, &["real", "fake"]);
+    let _ = crate::onnx::check(bytes.to_vec().into(), &[beside], &spec, &Policy::default());
 }

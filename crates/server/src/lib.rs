@@ -11,10 +11,10 @@ mod drain;
 mod encode;
 mod error;
 mod fills;
-mod identity;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod identity;
 mod models;
 mod oversize;
 mod prove;

@@ -59,6 +59,16 @@ impl Models {
         Ok(Self { shelf, default })
     }
 
+    /// One model that is loaded already and lies nowhere.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn planted(served: Served) -> Result<Self, StartError> {
+        let config = Config::default();
+        let loader = Loader::through(&config, |_, _| Err("there is but one".to_owned()))?;
+        let shelf = Arc::new(Shelf::new(&config.models, loader));
+        shelf.plant(served);
+        Ok(Self { shelf, default: Some("planted".to_owned()) })
+    }
+
     /// The version that a request means, loaded where it is not: this may take as long as a model takes to load.
     ///
     /// A request that names no version gets the next one where the latest cannot be loaded.

@@ -60,6 +60,17 @@ impl Shelf {
         }
     }
 
+    /// Puts a loaded model there that lies nowhere.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn plant(&self, served: Served) {
+        let spec = (**served.spec()).clone();
+        let (name, number) = (spec.name.clone(), spec.version.clone());
+        let version = Version::new(spec, String::new(), PathBuf::new(), 0);
+        let opened = version.served(|| Ok(Loaded::new(served, self.memory.take(0).ok_or(Refusal::NoRoom)?)));
+        let entry = Entry { version: number, live: opened.is_ok().then(|| Arc::new(version)), refused: None };
+        self.snapshot.store(Arc::new(Snapshot { names: BTreeMap::from([(name, vec![entry])]) }));
+    }
+
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
     }
