@@ -1,5 +1,6 @@
 //! What can go wrong with a request, and the one table from that to gRPC codes.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -42,7 +43,7 @@ pub enum StartError {
     #[error("auth.jwks: cannot read {}: {reason}", .file.display())]
     Keys {
         /// The configured file.
-        file: std::path::PathBuf,
+        file: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
@@ -57,6 +58,14 @@ pub enum StartError {
     /// No thread could be started that follows the directory of models.
     #[error("cannot follow the directory of models: {0}")]
     Watch(std::io::Error),
+    /// The place for audit records cannot be opened.
+    #[error("audit.file: cannot open {}: {reason}", .path.display())]
+    Audit {
+        /// The configured place.
+        path: PathBuf,
+        /// The system's own words.
+        reason: String,
+    },
     /// Reflection could not be built from the contract.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -108,6 +117,9 @@ pub(crate) enum RequestError {
     /// The pool did not answer.
     #[error(transparent)]
     Forward(#[from] ForwardError),
+    /// The audit record could not be written, and it is required. Why stands in the log: it is no matter of the client's.
+    #[error("the decision could not be recorded, and nothing is answered unrecorded; try again later")]
+    Unrecorded,
     /// A bug of ours; the request is lost, the process is not.
     #[error("internal error while working on the request; its log line has the details")]
     Panicked,
@@ -179,6 +191,7 @@ pub(crate) fn code(error: &RequestError) -> Code {
             ForwardError::Unanswered(Ended::All | Ended::Stopped | Ended::Budget) => Code::Internal,
             ForwardError::Malformed(_) => Code::Internal,
         },
+        RequestError::Unrecorded => Code::Unavailable,
         RequestError::Panicked => Code::Internal,
     }
 }
@@ -197,6 +210,7 @@ impl RequestError {
             | Self::Forbidden(_)
             | Self::Silent
             | Self::Draining
+            | Self::Unrecorded
             | Self::Forward(_)
             | Self::Panicked) => error,
         }
@@ -215,6 +229,7 @@ impl RequestError {
             | Self::Forbidden(_)
             | Self::Silent
             | Self::Draining
+            | Self::Unrecorded
             | Self::Forward(_)
             | Self::Panicked => None,
         }
@@ -242,6 +257,7 @@ impl RequestError {
             | Self::Forbidden(_)
             | Self::Silent
             | Self::Draining
+            | Self::Unrecorded
             | Self::Forward(_)
             | Self::Panicked => {}
         }
@@ -289,6 +305,7 @@ mod tests {
             (ForwardError::Unanswered(Ended::Deadline).into(), Code::DeadlineExceeded),
             (ForwardError::Unanswered(Ended::Budget).into(), Code::Internal),
             (ForwardError::Malformed("x".into()).into(), Code::Internal),
+            (RequestError::Unrecorded, Code::Unavailable),
             (RequestError::Panicked, Code::Internal),
         ];
         for (error, expected) in table {

@@ -4,6 +4,7 @@
 //! the command line calls it without a server. Only this crate and the command line name tonic or the messages.
 
 mod admission;
+mod audit;
 mod config;
 mod decode;
 mod doctor;

@@ -3,6 +3,7 @@
 //! Keys are the same everywhere: `pool.batch` in the file's `[pool]`, `UNMASK_POOL__BATCH` in the environment and
 //! `--set pool.batch=8` on the command line. A key that does not exist is refused, so that a slip of the pen is seen.
 
+mod audit;
 mod auth;
 mod fills;
 mod image;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use unmask_pool::Settings;
 
+pub(crate) use self::audit::Audit;
 pub(crate) use self::auth::{Auth, Tenant};
 use self::fills::Fills;
 use self::image::Image;
@@ -63,6 +65,8 @@ pub struct Config {
     pub fills: Fills,
     /// What is logged.
     pub log: Log,
+    /// Where decisions are recorded.
+    pub audit: Audit,
 }
 
 /// The meaning of a word, or what was got and what is allowed.
@@ -146,6 +150,7 @@ impl Config {
         self.pool.check(&mut bounds);
         self.image.check(&mut bounds);
         self.fills.check(&mut bounds);
+        self.audit.check(&mut bounds);
         if bounds.0.is_empty() { Ok(()) } else { Err(ConfigError::Bounds(bounds.0)) }
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn row(row: v1::DatasetRow) -> v1::EvaluateDatasetResponse {
 
 /// Why an item has no figures.
 pub(crate) fn failure(id: &str, family: &str, label: &str, code: Code, message: String) -> v1::DatasetRow {
-    let failure = v1::DatasetFailure { code: name(code), message };
+    let failure = v1::DatasetFailure { code: code_name(code), message };
     v1::DatasetRow {
         id: id.into(),
         family: family.into(),
@@ -69,7 +69,7 @@ pub(crate) fn summary(
 }
 
 /// A code by the name that gRPC gives it: `InvalidArgument` is INVALID_ARGUMENT.
-fn name(code: Code) -> String {
+pub(crate) fn code_name(code: Code) -> String {
     let mut name = String::new();
     for letter in format!("{code:?}").chars() {
         if letter.is_uppercase() && !name.is_empty() {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn codes_have_the_names_of_grpc() {
-        assert_eq!(name(Code::InvalidArgument), "INVALID_ARGUMENT");
-        assert_eq!(name(Code::Internal), "INTERNAL");
+        assert_eq!(code_name(Code::InvalidArgument), "INVALID_ARGUMENT");
+        assert_eq!(code_name(Code::Internal), "INTERNAL");
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
         regions: answer.regions.iter().zip(1..).map(region).collect(),
         picture_map: answer.pictures.picture_map.as_ref().map(map),
         cost: Some(bill::cost(&answer.bill)),
-        resolved: Some(resolved::resolved(job)),
+        resolved: Some(resolved(job)),
         model: Some(version(&answer.spec)),
         timings: Some(bill::timings(&answer.bill)),
         reading: reading(answer.reading).into(),

@@ -13,10 +13,11 @@ use unmask_explainer::image::{Affine, Frame, Rect};
 use unmask_protocol::v1;
 
 pub(crate) use self::catalogue::methods;
-pub(crate) use self::dataset::{failure, progress, row, summary};
-pub(crate) use self::evaluated::{evaluated, metrics};
+pub(crate) use self::dataset::{code_name, failure, progress, row, summary};
+pub(crate) use self::evaluated::{evaluated, metrics, plan};
 pub(crate) use self::explained::explained;
 pub(crate) use self::model::model;
+pub(crate) use self::resolved::resolved;
 use crate::run::Predicted;
 
 /// A scored picture.
@@ -81,7 +82,7 @@ fn affine(Affine { xx, xy, x0, yx, yy, y0 }: Affine) -> v1::Affine {
     v1::Affine { xx, xy, x0, yx, yy, y0 }
 }
 
-fn rect(Rect { x, y, width, height }: Rect) -> v1::Box {
+pub(crate) fn rect(Rect { x, y, width, height }: Rect) -> v1::Box {
     v1::Box { x, y, width, height }
 }
 

@@ -10,7 +10,7 @@ use unmask_protocol::v1::{self, fill, method, segmentation};
 use super::rect;
 use crate::decode::{Cut, ExplainJob, FillChoice};
 
-pub(super) fn resolved(job: &ExplainJob) -> v1::Resolved {
+pub(crate) fn resolved(job: &ExplainJob) -> v1::Resolved {
     let preset = match job.preset {
         Preset::Clean => "",
         Preset::Paper => PAPER,

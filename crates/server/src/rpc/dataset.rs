@@ -21,8 +21,9 @@ use unmask_explainer::metrics::bootstrap::Bootstrap;
 use unmask_pool::Cancel;
 use unmask_protocol::v1::{self, dataset_row};
 
-use super::{Guard, Service, State, refuse};
+use super::{Guard, Service, State, refuse, refused, who_is};
 use crate::admission::{Held, Price};
+use crate::audit::{Draft, Who};
 use crate::decode::{self, Class, DatasetJob, Item, Known, Priced as _};
 use crate::error::RequestError;
 use crate::run::{self, Caller};
@@ -32,6 +33,7 @@ use crate::{encode, error, oversize};
 /// Answers of a dataset.
 pub type Answers = Pin<Box<dyn Stream<Item = Result<v1::EvaluateDatasetResponse, Status>> + Send>>;
 
+const CALL: &str = "evaluate_dataset";
 /// Pictures of one stream that are worked on at the same time: while one waits for a search's next step, another has rounds.
 const AT_ONCE: usize = 4;
 /// Items of one stream.
@@ -59,10 +61,11 @@ impl Service {
     {
         let (answers, receiver) = mpsc::channel(WAITING);
         let (service, deadline) = (self.clone(), arrival.deadline);
+        let (recording, who) = (Arc::clone(&self.state), who_is(&arrival));
         let asker = Asker { state: Arc::clone(&self.state), arrival };
         let tenant = &asker.arrival.identity.tenant.name;
         let none = tracing::field::Empty;
-        let span = tracing::info_span!("request", call = "evaluate_dataset", request_id = none, tenant);
+        let span = tracing::info_span!("request", call = CALL, request_id = none, tenant);
         let own = span.clone();
         let work = async move {
             let gone = answers.clone();
@@ -73,6 +76,7 @@ impl Service {
                 error = service.cut_off(deadline) => Err(refuse(&own, &error, "")),
             };
             if let Err(status) = ended {
+                let status = broken(recording, who, status).await;
                 // A client that has gone needs no answer.
                 let _ = answers.send(Err(status)).await;
             }
@@ -80,6 +84,12 @@ impl Service {
         tokio::spawn(work.instrument(span));
         Box::pin(ReceiverStream::new(receiver))
     }
+}
+
+/// Records a stream that has ended early, and gives the status to answer with.
+async fn broken(state: Arc<State>, who: Who, status: Status) -> Status {
+    let answered = super::blocking(move || Ok(state.audit.broken(CALL, &who, status)));
+    answered.await.unwrap_or_else(|error| error.status(""))
 }
 
 /// Whoever sends the items, and where they are worked on.
@@ -262,12 +272,14 @@ async fn one(
         Ok(Item::Picture(picture)) => Ok(picture),
         Err(error) => Err(error),
     };
+    let Asker { state, arrival } = &asker;
+    let draft = state.audit.draft(CALL, &job.request_id, &who_is(arrival)).item(&id);
     let (family, label, done) = match picture {
-        Err(error) => (String::new(), String::new(), Err(error)),
+        Err(error) => (String::new(), String::new(), Err(refused(state, draft, error).await)),
         Ok(picture) => {
             let label = picture.label.clone();
             let family = if picture.family.is_empty() { label.clone() } else { picture.family.clone() };
-            (family, label, evaluate(asker, job, *picture, held).await)
+            (family, label, evaluate(asker, job, *picture, held, draft).await)
         }
     };
     Ok(match done {
@@ -286,6 +298,7 @@ async fn evaluate(
     job: Arc<DatasetJob>,
     picture: v1::DatasetPicture,
     message: Option<Held>,
+    mut draft: Draft,
 ) -> Result<v1::EvaluateResponse, RequestError> {
     let Asker { state, arrival } = asker;
     let tenant = arrival.identity.tenant;
@@ -307,24 +320,35 @@ async fn evaluate(
         dry_run: false,
         priority: 0,
     };
-    let place = state.admission.picture().await?;
     let own = Arc::clone(&state);
+    let place = state.admission.picture().await?;
     let decoded = super::blocking(move || {
+        draft.image(&request.image);
         // All pictures of a dataset are judged by one model, whatever has taken its place meanwhile.
-        let job = decode::evaluate_item(request, &job.served, &own.limits)?;
-        let price = job.price(&own.limits);
-        Ok((job, price))
+        let job = decode::evaluate_item(request, &job.served, &own.limits);
+        job.iter().for_each(|job| draft.evaluate(job));
+        Ok((job, draft))
     });
-    let (job, price) = decoded.await?;
-    let paid = state.admission.buy_for_picture(price).await?;
-    let mut charge = tenant.charge_in_time(price).await?;
+    let (job, draft) = decoded.await?;
+    let bought = async {
+        let job = job?;
+        let price = job.price(&state.limits);
+        let paid = state.admission.buy_for_picture(price).await?;
+        let charge = tenant.charge_in_time(price).await?;
+        Ok((job, paid, charge))
+    };
+    let bought: Result<_, RequestError> = bought.await;
     super::blocking(move || {
-        // Given back when the work has ended, not when the client has gone.
-        let _held = (place, paid, message);
-        let answer = run::evaluate(&job, &state.limits, &state.fills, &caller)?;
-        charge.iter_mut().for_each(|charge| charge.spend(answer.bill.meter.run));
-        let answer = encode::evaluated(String::new(), &job, answer);
-        Ok(v1::EvaluateResponse { resolved: None, ..answer })
+        let done = super::caught(|| {
+            let (job, paid, mut charge) = bought?;
+            // Given back when the work has ended, not when the client has gone.
+            let _held = (place, paid, message);
+            let answer = run::evaluate(&job, &state.limits, &state.fills, &caller)?;
+            charge.iter_mut().for_each(|charge| charge.spend(answer.bill.meter.run));
+            let answer = encode::evaluated(String::new(), &job, answer);
+            Ok(v1::EvaluateResponse { resolved: None, ..answer })
+        });
+        state.audit.record(draft, done)
     })
     .await
 }

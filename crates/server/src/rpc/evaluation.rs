@@ -23,7 +23,12 @@ impl EvaluationService for Service {
         let asked = Asked { call: "evaluate", request_id: &id, priority: message.priority, arrival };
         self.answer(
             asked,
-            |state, wrong, tenant| decode::evaluate(message, &state.seen_by(tenant), wrong),
+            |state, wrong, tenant, draft| {
+                draft.image(&message.image);
+                let job = decode::evaluate(message, &state.seen_by(tenant), wrong)?;
+                draft.evaluate(&job);
+                Ok(job)
+            },
             |state, id, job, caller| {
                 let evaluated = run::evaluate(job, &state.limits, &state.fills, caller)?;
                 let passes = evaluated.bill.meter.run;

@@ -17,7 +17,12 @@ impl ExplanationService for Service {
         let asked = Asked { call: "predict", request_id: &id, priority: message.priority, arrival };
         self.answer(
             asked,
-            |state, wrong, tenant| decode::predict(message, &state.seen_by(tenant), wrong),
+            |state, wrong, tenant, draft| {
+                draft.image(&message.image);
+                let subject = decode::predict(message, &state.seen_by(tenant), wrong)?;
+                draft.predict(&subject);
+                Ok(subject)
+            },
             |state, id, subject, caller| {
                 let predicted = run::predict(subject, &state.limits, caller)?;
                 let passes = predicted.bill.meter.run;
@@ -33,7 +38,12 @@ impl ExplanationService for Service {
         let asked = Asked { call: "explain", request_id: &id, priority: message.priority, arrival };
         self.answer(
             asked,
-            |state, wrong, tenant| decode::explain(message, &state.seen_by(tenant), wrong),
+            |state, wrong, tenant, draft| {
+                draft.image(&message.image);
+                let job = decode::explain(message, &state.seen_by(tenant), wrong)?;
+                draft.explain(&job);
+                Ok(job)
+            },
             |state, id, job, caller| {
                 let explained = run::explain(job, &state.limits, &state.fills, caller)?;
                 let passes = explained.bill.meter.run;

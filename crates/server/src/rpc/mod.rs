@@ -5,6 +5,7 @@ mod evaluation;
 mod explanation;
 mod model;
 
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use unmask_pool::Cancel;
 
 pub use self::dataset::Answers;
 use crate::admission::{Admission, Bytes};
+use crate::audit::{Audit, Decision, Draft, Who};
 use crate::config::{Config, Weights};
 use crate::decode::{self, Class, Priced, Sight};
 use crate::drain::Drain;
@@ -43,6 +45,7 @@ pub(crate) struct State {
     drain: Drain,
     /// How long a stream may send nothing while nothing is done for it.
     idle: Option<Duration>,
+    pub(crate) audit: Audit,
 }
 
 impl State {
@@ -87,12 +90,13 @@ impl Service {
     /// # Errors
     /// As [`Service::open`].
     pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
+        let audit = Audit::open(&config.audit)?;
         let models = Models::load(config)?;
         let admission = Admission::new(&config.server);
         let (limits, fills) = (config.image.limits(), Fills::new(config.fills.policy()));
         let (weights, drain) = (config.pool.weights, Drain::default());
         let idle = config.http2.idle();
-        let state = State { models, admission, limits, fills, progress, weights, drain, idle };
+        let state = State { models, admission, limits, fills, progress, weights, drain, idle, audit };
         Ok(Self { state: Arc::new(state) })
     }
 
@@ -138,6 +142,11 @@ impl Service {
         self.state.models.watch(config).map(Watching)
     }
 
+    /// Decisions that could not be recorded since the service opened, of those that were to be.
+    pub fn unrecorded(&self) -> u64 {
+        self.state.audit.lost()
+    }
+
     /// Where this service is on its way down.
     pub(crate) fn drain(&self) -> &Drain {
         &self.state.drain
@@ -150,10 +159,12 @@ impl Service {
 
     /// Answers one request: a place, what is meant, its price, and the work, on a blocking thread, until it is done, its time is
     /// up or the caller has gone.
-    async fn answer<J: Priced, T: Send + 'static>(
+    async fn answer<J: Priced, T: Decision + Send + 'static>(
         &self,
         asked: Asked<'_>,
-        decode: impl FnOnce(&State, Vec<Violation>, &Tenant) -> Result<J, RequestError> + Send + 'static,
+        decode: impl FnOnce(&State, Vec<Violation>, &Tenant, &mut Draft) -> Result<J, RequestError>
+        + Send
+        + 'static,
         run: impl FnOnce(&State, String, &J, &Caller) -> Result<(T, u64), RequestError> + Send + 'static,
     ) -> Result<Response<T>, Status> {
         let Asked { call, request_id, priority, arrival } = asked;
@@ -170,7 +181,11 @@ impl Service {
             tenant.may_ask(class)?;
             self.state.admission.enter(class)
         };
-        let (message, place) = (arrival.message(), enter().map_err(|e| refuse(&span, &e, &id))?);
+        let mut draft = self.state.audit.draft(call, &id, &who_is(&arrival));
+        let (message, place) = match enter() {
+            Ok(place) => (arrival.message(), place),
+            Err(error) => return Err(refuse(&span, &refused(&self.state, draft, error).await, &id)),
+        };
         let caller = Caller {
             cancel: Cancel::default(),
             deadline: arrival.deadline.map(soft),
@@ -184,13 +199,21 @@ impl Service {
             blocking(move || {
                 // Given back when the work has ended, not when the client has gone.
                 let _held = (message, place);
-                let job = decode(&state, wrong, &tenant)?;
-                let price = job.price(&state.limits);
-                let _paid = state.admission.buy(class, price)?;
-                let mut charge = tenant.charge(price)?;
-                let (answer, passes) = run(&state, own, &job, &caller)?;
-                charge.iter_mut().for_each(|charge| charge.spend(passes));
-                Ok(answer)
+                let done = caught(|| {
+                    let job = decode(&state, wrong, &tenant, &mut draft)?;
+                    let price = job.price(&state.limits);
+                    let _paid = state.admission.buy(class, price)?;
+                    let mut charge = tenant.charge(price)?;
+                    let (answer, passes) = run(&state, own, &job, &caller)?;
+                    charge.iter_mut().for_each(|charge| charge.spend(passes));
+                    // Nobody gets what comes after the end of a request.
+                    if caller.cancel.is_cancelled() {
+                        Err(ForwardError::Cancelled.into())
+                    } else {
+                        Ok(answer)
+                    }
+                });
+                state.audit.record(draft, done)
             })
         });
         let done = tokio::select! {
@@ -248,9 +271,26 @@ fn blocking<T: Send + 'static>(
     let span = Span::current();
     let done = tokio::task::spawn_blocking(move || {
         let _entered = span.entered();
-        catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(RequestError::Panicked))
+        caught(work)
     });
     async move { done.await.unwrap_or(Err(RequestError::Panicked)) }
+}
+
+fn caught<T>(work: impl FnOnce() -> Result<T, RequestError>) -> Result<T, RequestError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(RequestError::Panicked))
+}
+
+/// Records what was refused before its work began, and gives the error to answer with.
+async fn refused(state: &Arc<State>, draft: Draft, error: RequestError) -> RequestError {
+    let state = Arc::clone(state);
+    let Err(error) = blocking(move || Err::<Infallible, _>(state.audit.refused(draft, error))).await;
+    error
+}
+
+/// Whoever asks, for the record.
+fn who_is(arrival: &Arrival) -> Who {
+    let tenant = Some(&arrival.identity.tenant.name).filter(|name| !name.is_empty()).cloned();
+    Who { tenant, subject: arrival.identity.subject.as_deref().map(ToOwned::to_owned) }
 }
 
 /// Logs a request that has no answer, and gives its status.

@@ -290,6 +290,7 @@ impl<'a> Work<'a> {
             | RequestError::Forbidden(_)
             | RequestError::Silent
             | RequestError::Draining
+            | RequestError::Unrecorded
             | RequestError::Panicked) => {
                 ForwardError::Backend { model: spec.id(), reason: error.to_string() }
             }
