@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Explain(Box<Explain>),
     /// Hold explanations of a picture, or of a folder of them, against metrics
     Evaluate(Box<Evaluate>),
+    /// Ask again for an explanation that was kept as JSON, and tell what is the same; the exit code is 0 where all is
+    Reproduce(Reproduce),
     /// Score pictures, one forward pass each
     Predict(Predict),
     /// List model versions, how they run here, and why others are refused
@@ -193,6 +195,28 @@ pub(crate) struct Explain {
     /// Directory for STEM.json, STEM.npy and STEM.overlay.png; made if missing
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Group)]
+pub(crate) struct Reproduce {
+    /// The answer, as `unmask explain` writes it (STEM.json) or prints it with --json, or as a gRPC client prints it; values of a
+    /// map are looked for in STEM.npy beside it
+    #[arg(value_name = "RESPONSE.json")]
+    pub(crate) response: PathBuf,
+    /// The picture that was explained: answers hold no pixels
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: PathBuf,
+    /// The picture that was the fill, where it was one
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) fill_image: Option<PathBuf>,
+    /// The label map that the regions were, where they were one: uint16, row-major
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Where,
 }
 
 #[derive(Group)]

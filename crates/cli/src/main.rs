@@ -12,6 +12,7 @@ mod files;
 mod list;
 mod predict;
 mod prove;
+mod reproduce;
 mod serve;
 mod text;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             Command::Explain(explain) => explain::run(*explain).await,
             Command::Evaluate(evaluate) => evaluate::run(*evaluate).await,
             Command::Predict(predict) => predict::run(predict).await,
+            Command::Reproduce(args) => reproduce::run(args).await,
             Command::Models(Models { action: Some(ModelsAction::Calibrate(args)), .. }) => {
                 list::calibrate(args).await
             }

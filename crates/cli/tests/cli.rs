@@ -2,63 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+mod common;
 
-const MOUTH: &str = "models/samples/astronaut-mouth.png";
-const REAL: &str = "models/samples/astronaut-real.png";
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn unmask() -> Command {
-    assert!(std::env::var_os("ORT_DYLIB_PATH").is_some(), "run these tests with `cargo xtask test`");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_unmask"));
-    // Nothing is read from where the user keeps things, nor left there.
-    command.current_dir(project()).env("UNMASK_POOL__CALIBRATION", "off");
-    command
-}
-
-fn run(args: &[&str]) -> Output {
-    unmask().args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Ends with the test, however the test ends.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn serve() -> (Server, String) {
-    serve_with(&[])
-}
-
-fn serve_with(args: &[&str]) -> (Server, String) {
-    let mut command = unmask();
-    command
-        .args(["serve", "--insecure", "--listen", "127.0.0.1:0"])
-        .args(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut server = Server(command.spawn().unwrap());
-    let mut line = String::new();
-    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    (server, line.trim().strip_prefix("listening on ").unwrap().to_owned())
-}
+use common::{MOUTH, REAL, project, run, serve, text, unmask};
 
 #[test]
 fn explain_writes_its_files_and_is_the_same_in_process_and_remote() {
-    let (_server, address) = serve();
+    let (_server, address) = serve(&[]);
     let url = format!("http://{address}");
     let dir = tempfile::tempdir().unwrap();
     let mut maps = Vec::new();
@@ -159,7 +112,7 @@ fn lists_say_what_there_is() {
 
 #[test]
 fn a_signal_ends_the_server_with_success() {
-    let (mut server, _) = serve();
+    let (mut server, _) = serve(&[]);
     let kill = Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap();
     assert!(kill.success());
     assert_eq!(server.0.wait().unwrap().code(), Some(0));
@@ -183,7 +136,7 @@ fn a_hangup_makes_the_server_look_for_models() {
     add("1");
     let models = root.path().to_str().unwrap();
     let deaf = ["--set", "models.poll_seconds=0", "--set", "models.watch=false"];
-    let (mut server, address) = serve_with(&[&["--models", models][..], &deaf].concat());
+    let (mut server, address) = serve(&[&["--models", models][..], &deaf].concat());
     let url = format!("http://{address}");
     let listed = || text(&run(&["models", "--server", &url]).stdout);
     add("2");
@@ -273,7 +226,7 @@ fn an_evaluation_that_was_killed_goes_on_to_the_same_bytes() {
 
 #[test]
 fn an_evaluation_through_a_server_is_the_one_in_process() {
-    let (_server, address) = serve();
+    let (_server, address) = serve(&[]);
     let dir = folder();
     let remote =
         evaluating(dir.path(), "remote").args(["--server", &format!("http://{address}")]).output().unwrap();

@@ -268,6 +268,17 @@ mod tests {
     }
 
     #[test]
+    fn records_that_are_required_have_a_place() {
+        let error = |pairs: &[(&str, &str)]| read(&[], pairs).unwrap_err().to_string();
+        let way = "name one, or \"-\" for standard output";
+        let none = format!("configuration: audit.required is true and audit.file names no file, {way}");
+        assert_eq!(error(&[("audit.required", "true")]), none);
+        assert_eq!(error(&[("audit.file", "")]), format!("configuration: audit.file is empty, {way}"));
+        let config = read(&[], &[("audit.required", "true"), ("audit.file", "-")]).unwrap();
+        assert!(config.audit.required && !config.audit.image_sha256);
+    }
+
+    #[test]
     fn every_value_out_of_bounds_is_named() {
         let wrong = [
             ("pool.batch", "0"),
