@@ -57,17 +57,16 @@ fn target(asked: &v1::ExplainedTarget) -> v1::Target {
     v1::Target { kind: Some(kind), against, scale: asked.scale }
 }
 
-/// Where an answer was cut short by its deadline or budget, the passes that were spent until then: as a budget they end it at the
-/// same round. A search counts whoever paid for it.
+/// Where an answer was cut short by its deadline or budget, the passes that were answered until then: as a budget they end it at the
+/// same round. What was asked ahead when a deadline came does not count, a search does whoever paid for it.
 pub(super) fn cut_short(answer: &v1::ExplainResponse) -> Option<u64> {
-    use v1::SavingReason::{Budget, Cached, Deadline, Shared};
+    use v1::SavingReason::{Budget, Cached, Deadline, Duplicate, Shared};
     let cost = answer.cost.as_ref()?;
-    let saved = |reasons: [v1::SavingReason; 2]| cost.saved.iter().any(|s| reasons.contains(&s.reason()));
-    let elsewhere = match &answer.adversarial {
-        Some(search) if saved([Cached, Shared]) => search.passes,
-        Some(_) | None => 0,
+    let saved = |reason: v1::SavingReason| -> u64 {
+        cost.saved.iter().filter(|saving| saving.reason() == reason).map(|saving| saving.passes).sum()
     };
-    saved([Budget, Deadline]).then_some(cost.asked + elsewhere)
+    let elsewhere = saved(Cached) + saved(Shared);
+    (saved(Budget) + saved(Deadline) > 0).then_some(cost.run + saved(Duplicate) + elsewhere)
 }
 
 /// What had been asked for is what there is.
@@ -167,18 +166,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_spent_is_the_budget_of_an_answer_that_was_cut_short_and_of_no_other() {
-        use v1::SavingReason::{Budget, Cached, Converged, Deadline, Duplicate};
-        let cut = |reasons: &[v1::SavingReason]| {
-            let saved =
-                reasons.iter().map(|reason| v1::Saving { reason: (*reason).into(), passes: 9 }).collect();
-            let cost = Some(v1::Cost { asked: 130, saved, ..Default::default() });
-            let adversarial = Some(v1::AdversarialSample { passes: 64, ..Default::default() });
-            cut_short(&v1::ExplainResponse { cost, adversarial, ..Default::default() })
+    fn what_was_answered_is_the_budget_of_an_answer_that_was_cut_short_and_of_no_other() {
+        use v1::SavingReason::{Budget, Cached, Converged, Deadline, Duplicate, Flipped};
+        let cut = |saved: &[(v1::SavingReason, u64)]| {
+            let saving = |(reason, passes): &(v1::SavingReason, u64)| v1::Saving {
+                reason: (*reason).into(),
+                passes: *passes,
+            };
+            let saved = saved.iter().map(saving).collect();
+            let cost = Some(v1::Cost { asked: 258, run: 140, saved, ..Default::default() });
+            cut_short(&v1::ExplainResponse { cost, ..Default::default() })
         };
-        assert_eq!(cut(&[Converged, Duplicate, Cached]), None);
-        assert_eq!(cut(&[Budget]), Some(130));
-        assert_eq!(cut(&[Deadline]), Some(130));
-        assert_eq!(cut(&[Cached, Deadline]), Some(194));
+        assert_eq!(cut(&[(Converged, 9), (Duplicate, 2), (Cached, 64)]), None);
+        assert_eq!(cut(&[(Budget, 900)]), Some(140));
+        assert_eq!(cut(&[(Deadline, 900), (Flipped, 5)]), Some(140));
+        assert_eq!(cut(&[(Duplicate, 2), (Cached, 64), (Deadline, 900)]), Some(206));
     }
 }
