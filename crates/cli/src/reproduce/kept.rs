@@ -113,6 +113,18 @@ mod tests {
     }
 
     #[test]
+    fn a_map_beside_the_answer_is_taken_only_where_it_is_the_answers_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = files::write(dir.path(), "own", &answer()).unwrap().remove(0);
+        assert_eq!(Kept::read(&path).unwrap().map, Some(vec![1.0, 0.0]));
+        let other = v1::Map { height: 1, width: 2, values: vec![0; 8], ..Default::default() };
+        let other = v1::ExplainResponse { map: Some(other), ..answer() };
+        files::write(dir.path(), "other", &other).unwrap();
+        std::fs::copy(dir.path().join("other.npy"), dir.path().join("own.npy")).unwrap();
+        assert_eq!(Kept::read(&path).unwrap().map, None);
+    }
+
+    #[test]
     fn what_is_no_answer_of_explain_says_so() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.json");
