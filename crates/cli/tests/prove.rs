@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -47,11 +48,11 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The hidden command itself.
-fn prove(bundle: &Path, digest: &str) -> Output {
+/// The hidden command itself, without a server that looks at the clock.
+fn prove(bundle: &Path, digest: &str, limits: [&str; 2]) -> Output {
     let library = from_set_up("ORT_DYLIB_PATH");
     let mut command = Command::new(env!("CARGO_BIN_EXE_unmask"));
-    command.args(["prove-model", "--memory-bytes=1073741824", "--seconds=60", "--digest", digest]);
+    command.arg("prove-model").args(limits).args(["--digest", digest]);
     command.arg("--bundle").arg(bundle).arg("--library").arg(library).output().unwrap()
 }
 
@@ -76,17 +77,37 @@ fn a_loop_without_end_is_refused_where_loops_are_allowed() {
     assert!(printed.contains(&reason), "{printed}");
 }
 
-#[test]
-fn a_right_model_is_proven_and_one_that_has_changed_is_not() {
-    let bundle = from_set_up("TEST_FIXTURES").join("external-listed/1");
+const ENOUGH: [&str; 2] = ["--memory-bytes=1073741824", "--seconds=60"];
+
+/// The digest of a test model, as a process that was given another says it.
+fn digest(bundle: &Path) -> String {
     let other = "0".repeat(64);
-    let refused = prove(&bundle, &other);
+    let refused = prove(bundle, &other, ENOUGH);
     assert_eq!(refused.status.code(), Some(1));
     let printed = text(&refused.stdout);
     let start = format!("the model has changed: it had digest {other} when it was read first and has ");
-    let digest = printed.strip_prefix(&start).unwrap_or_else(|| panic!("{printed}")).trim();
-    let proven = prove(&bundle, digest);
+    printed.strip_prefix(&start).unwrap_or_else(|| panic!("{printed}")).trim().to_owned()
+}
+
+#[test]
+fn a_right_model_is_proven_and_one_that_has_changed_is_not() {
+    let bundle = from_set_up("TEST_FIXTURES").join("external-listed/1");
+    let proven = prove(&bundle, &digest(&bundle), ENOUGH);
     assert!(proven.status.success(), "{}{}", text(&proven.stdout), text(&proven.stderr));
+}
+
+#[test]
+fn the_process_limits_its_own_memory() {
+    let bundle = from_set_up("TEST_FIXTURES").join("external-listed/1");
+    let refused = prove(&bundle, &digest(&bundle), ["--memory-bytes=33554432", "--seconds=60"]);
+    assert!(!refused.status.success());
+}
+
+#[test]
+fn the_process_limits_its_own_time() {
+    let bundle = from_set_up("TEST_FIXTURES").join("hostile-slow/1");
+    let ended = prove(&bundle, &digest(&bundle), ["--memory-bytes=4294967296", "--seconds=1"]);
+    assert!(ended.status.signal().is_some(), "{:?}", ended.status);
 }
 
 #[test]
