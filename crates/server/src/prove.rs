@@ -203,7 +203,8 @@ impl Means {
             }
             (Some(signal), _) => Err(format!("{WHERE} crashed with signal {signal}")),
             (None, "") => Err(format!("{WHERE} ended with {status} and said nothing")),
-            (None, reason) => Err(reason.lines().next().unwrap_or_default().to_owned()),
+            // What a model made it say goes into logs and answers: one line, and no terminal's commands.
+            (None, reason) => Err(reason.lines().next().unwrap_or_default().replace(char::is_control, " ")),
         }
     }
 }
@@ -271,6 +272,7 @@ mod tests {
         let probe = "its first probe, in a process of its own,";
         for (script, reason) in [
             ("echo its scores differ; exit 1", "its scores differ".to_owned()),
+            ("printf 'red: \\033[31m\\nmore\\n'; exit 1", "red:  [31m".into()),
             ("exit 7", format!("{probe} ended with exit status: 7 and said nothing")),
             ("kill -SEGV $$", format!("{probe} crashed with signal 11")),
             ("kill -XCPU $$", format!("{probe} did not end within 50 s (models.probe_seconds)")),
@@ -304,6 +306,7 @@ mod tests {
     fn what_it_writes_is_capped_and_does_not_hold_it_up() {
         let reason = proved_by("head -c 1000000 /dev/zero | tr '\\0' x; exit 1", 50).unwrap_err();
         assert_eq!(reason.len() as u64, SAID);
+        assert_eq!(proved_by("head -c 1000000 /dev/zero || exit 1", 50), Ok(()));
     }
 
     #[test]
