@@ -283,7 +283,7 @@ fn a_hundred_faults_of_a_backend_leave_every_job_with_one_answer_and_the_pool_wh
         Planted::opener(move |x| {
             pass += 1;
             // Now and then, in every way, until there have been a hundred.
-            if pass % 97 != 0 || faults.fetch_add(1, Ordering::Relaxed) >= 100 {
+            if !pass.is_multiple_of(97) || faults.fetch_add(1, Ordering::Relaxed) >= 100 {
                 return Ok(logits(x));
             }
             match pass / 97 % 4 {
