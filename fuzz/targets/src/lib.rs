@@ -133,7 +133,7 @@ pub fn plan(mut candidates: Vec<v1::Candidate>) -> v1::EvaluationPlan {
         candidates.push(v1::Candidate { kind, ..Default::default() });
     }
     let deletion = v1::metric::Kind::Deletion(v1::Deletion::default());
-    let metrics = vec![v1::Metric { kind: Some(deletion), ..Default::default() }];
+    let metrics = vec![v1::Metric { kind: Some(deletion) }];
     v1::EvaluationPlan { candidates, metrics, ..Default::default() }
 }
 
