@@ -5,7 +5,7 @@ use tonic_types::StatusExt as _;
 use unmask_protocol::v1::model_service_client::ModelServiceClient;
 use unmask_protocol::v1::{self, Priority, SavingReason};
 use unmask_tests::started::Started;
-use unmask_tests::{Root, model, request, rise};
+use unmask_tests::{Root, model, request, rise, until};
 
 use super::keys::{Files, Signer, claims};
 use super::{configured, said, tokens_of, with};
@@ -100,6 +100,22 @@ async fn passes_are_rationed_and_those_that_are_not_run_come_back() {
     let wrong = v1::ExplainRequest { image: b"no picture".to_vec(), ..request() };
     assert!(client.explain(with(wrong, Some(&token))).await.is_err());
     assert!(client.explain(ask(128)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_early_has_paid() {
+    let (server, signer, _files) = start().await;
+    let token = signer.sign(&claims("paced"));
+    let mut client = server.client().await;
+    let ask = |masks| with(v1::ExplainRequest { method: Some(rise(masks)), ..request() }, Some(&token));
+    let mut leaving = client.clone();
+    let early = ask(100_000);
+    let call = tokio::spawn(async move { leaving.explain(early).await });
+    until(|| server.service.passes() > 0).await;
+    call.abort();
+    until(|| server.service.waiting() == (0, 0)).await;
+    let status = client.explain(ask(128)).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tonic::Code;
+use unmask_protocol::v1;
 use unmask_tests::started::Started;
 
 use super::raw::{EXPLAIN, Raw, prefix, status};
@@ -74,9 +75,9 @@ async fn a_message_that_never_comes_gives_its_memory_back() {
 async fn a_message_of_parts_without_end_is_refused_before_anything_is_made_of_it() {
     let server = Started::with(&[]).await;
     // Two bytes each on the wire, hundreds in memory.
-    let metrics = vec![unmask_protocol::v1::Metric::default(); 100_000];
-    let plan = unmask_protocol::v1::EvaluationPlan { metrics, ..Default::default() };
-    let request = unmask_protocol::v1::EvaluateRequest { plan: Some(plan), ..Default::default() };
+    let metrics = vec![v1::Metric::default(); 100_000];
+    let plan = v1::EvaluationPlan { metrics, ..Default::default() };
+    let request = v1::EvaluateRequest { plan: Some(plan), ..Default::default() };
     let refused = server.evaluations().await.evaluate(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
     assert!(refused.message().contains("more than 10000 fields and numbers"), "{refused}");
@@ -84,14 +85,21 @@ async fn a_message_of_parts_without_end_is_refused_before_anything_is_made_of_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn decoding_a_picture_needs_room_for_its_pixels() {
-    // Room for one small picture and no more.
-    let settings = [("server.max_bytes", "4194304"), ("server.max_message_bytes", "2097152")];
-    let server = Started::with(&settings).await;
+    let server = Started::with(&[("image.max_bytes", "50000000"), ("pool.workers", "1")]).await;
+    let of = |side: u32| {
+        let image = unmask_tests::png(side, side, |_, _| [90, 120, 150]);
+        v1::ExplainRequest { image, fill: None, ..masks(100_000) }
+    };
     let mut client = server.client().await;
-    let large = unmask_tests::png(2000, 2000, |_, _| [90, 120, 150]);
-    let refused =
-        client.explain(unmask_protocol::v1::ExplainRequest { image: large, fill: None, ..masks(128) });
-    let refused = refused.await.unwrap_err();
+    let never = client.explain(of(4000)).await.unwrap_err();
+    assert_eq!(never.code(), Code::InvalidArgument, "{never}");
+    assert!(never.message().contains("this server has 50000896 for pictures"), "{never}");
+    // One has room, a second beside it has not.
+    let mut busy = server.client().await;
+    let call = tokio::spawn(async move { busy.explain(of(2200)).await });
+    unmask_tests::until(|| server.service.passes() > 0).await;
+    let refused = client.explain(of(2200)).await.unwrap_err();
     assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, FULL));
     assert!(client.explain(masks(128)).await.is_ok());
+    call.abort();
 }

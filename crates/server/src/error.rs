@@ -235,6 +235,21 @@ impl RequestError {
         }
     }
 
+    /// Whether it comes before the first pass.
+    pub(crate) fn is_free(&self) -> bool {
+        match self {
+            Self::Invalid(_)
+            | Self::NoModel(_)
+            | Self::Full(_)
+            | Self::NoRoom { .. }
+            | Self::TooDear { .. }
+            | Self::Unknown(_)
+            | Self::Forbidden(_)
+            | Self::Silent => true,
+            Self::Draining | Self::Unrecorded | Self::Forward(_) | Self::Panicked => false,
+        }
+    }
+
     /// The status that a client gets: code, message, and details in Google's error model.
     pub(crate) fn status(&self, request_id: &str) -> Status {
         let mut details = ErrorDetails::new();

@@ -23,6 +23,16 @@ impl Bytes {
         Self { free: Arc::new(Semaphore::new(limit as usize)), limit }
     }
 
+    /// Whether there ever are so many.
+    pub(crate) fn could_hold(&self, bytes: u64) -> bool {
+        grains(bytes) <= self.limit
+    }
+
+    /// All there are.
+    pub(crate) fn limit(&self) -> u64 {
+        u64::from(self.limit) * GRAIN
+    }
+
     /// So many bytes, at once or not at all.
     pub(crate) fn take(&self, bytes: u64) -> Option<Held> {
         Arc::clone(&self.free).try_acquire_many_owned(grains(bytes)).ok().map(Held)
@@ -30,7 +40,7 @@ impl Bytes {
 
     /// So many bytes, as soon as they are free. `None` where they never can be.
     pub(crate) async fn wait(&self, bytes: u64) -> Option<Held> {
-        if grains(bytes) > self.limit {
+        if !self.could_hold(bytes) {
             return None;
         }
         Arc::clone(&self.free).acquire_many_owned(grains(bytes)).await.ok().map(Held)

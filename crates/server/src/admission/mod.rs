@@ -1,13 +1,16 @@
 //! What may be worked on at the same time, over all connections: bytes, requests, and the passes that they have announced.
 //!
 //! A message asks for its bytes before it is read, and a request for a place and its price as soon as it is decoded. Nobody
-//! waits for either: a full server says so at once. The pictures of datasets wait, and are bulk whoever sends them.
+//! waits for either: a full server says so at once. The pictures of datasets wait, and are bulk whoever sends them. Whoever
+//! waits holds only what comes before it in the order message, place, passes, pixels, so that nobody waits in a circle.
 
 mod bytes;
 mod gate;
 
+use unmask_core::Violation;
+
 use self::gate::{Gate, Share};
-use crate::config;
+use crate::config::Config;
 use crate::decode::Class;
 use crate::error::{RequestError, Shortage};
 
@@ -27,7 +30,8 @@ pub(crate) struct Price {
 pub(crate) struct Admission {
     places: Gate,
     passes: Gate,
-    bytes: Bytes,
+    messages: Bytes,
+    pixels: Bytes,
 }
 
 /// A place, held until it is dropped.
@@ -37,17 +41,18 @@ pub(crate) struct Place(#[expect(dead_code, reason = "held for its end")] Share)
 pub(crate) struct Paid(#[expect(dead_code, reason = "held for its end")] (Share, Held));
 
 impl Admission {
-    pub(crate) fn new(limits: &config::Server) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
-            places: Gate::new(limits.max_jobs),
-            passes: Gate::new(limits.passes()),
-            bytes: Bytes::new(limits.max_bytes),
+            places: Gate::new(config.server.max_jobs),
+            passes: Gate::new(config.server.passes()),
+            messages: Bytes::new(config.server.max_bytes),
+            pixels: Bytes::new(config.image.max_bytes),
         }
     }
 
-    /// The bytes that messages and pictures may take up.
-    pub(crate) fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// The bytes that messages may take up.
+    pub(crate) fn messages(&self) -> &Bytes {
+        &self.messages
     }
 
     /// A place for a request.
@@ -67,7 +72,7 @@ impl Admission {
     pub(crate) fn buy(&self, class: Class, price: Price) -> Result<Paid, RequestError> {
         let count = self.affordable(class, price)?;
         let passes = self.passes.enter(class, count).ok_or(Shortage::Passes)?;
-        let bytes = self.bytes.take(price.bytes).ok_or(Shortage::Memory)?;
+        let bytes = self.pixels.take(price.bytes).ok_or(Shortage::Memory)?;
         Ok(Paid((passes, bytes)))
     }
 
@@ -75,12 +80,20 @@ impl Admission {
     pub(crate) async fn buy_for_picture(&self, price: Price) -> Result<Paid, RequestError> {
         let count = self.affordable(Class::Bulk, price)?;
         let passes = self.passes.wait(Class::Bulk, count).await.ok_or(Shortage::Passes)?;
-        let bytes = self.bytes.wait(price.bytes).await.ok_or(Shortage::Memory)?;
+        let bytes = self.pixels.wait(price.bytes).await.ok_or(Shortage::Memory)?;
         Ok(Paid((passes, bytes)))
     }
 
     /// Whether so much can be had at all.
     pub(crate) fn affordable(&self, class: Class, price: Price) -> Result<u32, RequestError> {
+        if !self.pixels.could_hold(price.bytes) {
+            let message = format!(
+                "takes up to {} bytes while it is decoded, this server has {} for pictures (image.max_bytes): send a smaller one",
+                price.bytes,
+                self.pixels.limit()
+            );
+            return Err(RequestError::Invalid(vec![Violation::new("image", message)]));
+        }
         let most = self.passes.most(class);
         match u32::try_from(price.passes) {
             Ok(count) if count <= most => Ok(count),

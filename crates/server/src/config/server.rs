@@ -19,7 +19,7 @@ pub struct Server {
     /// Passes that requests which are worked on may have announced together; no limit where it is not given. Default of a
     /// server: a million.
     pub max_passes: Option<u64>,
-    /// Memory for messages, and for pictures while they are decoded, in bytes.
+    /// Memory for messages, from their announcement until they are answered, in bytes.
     pub max_bytes: u64,
 }
 
@@ -31,7 +31,7 @@ impl Default for Server {
             max_message_bytes: 32 << 20,
             max_jobs: 64,
             max_passes: None,
-            max_bytes: 1 << 30,
+            max_bytes: 512 << 20,
         }
     }
 }

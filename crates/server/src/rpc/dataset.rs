@@ -21,7 +21,7 @@ use unmask_explainer::metrics::bootstrap::Bootstrap;
 use unmask_pool::Cancel;
 use unmask_protocol::v1::{self, dataset_row};
 
-use super::{Guard, Service, State, refuse, refused, who_is};
+use super::{Guard, Service, State, refuse, refused, spent, who_is};
 use crate::admission::{Held, Price};
 use crate::audit::{Draft, Who};
 use crate::decode::{self, Class, DatasetJob, Item, Known, Priced as _};
@@ -343,8 +343,9 @@ async fn evaluate(
             let (job, paid, mut charge) = bought?;
             // Given back when the work has ended, not when the client has gone.
             let _held = (place, paid, message);
-            let answer = run::evaluate(&job, &state.limits, &state.fills, &caller)?;
-            charge.iter_mut().for_each(|charge| charge.spend(answer.bill.meter.run));
+            let ran = run::evaluate(&job, &state.limits, &state.fills, &caller);
+            charge.iter_mut().for_each(|charge| charge.spend(spent(&ran, |answer| answer.bill.meter.run)));
+            let answer = ran?;
             let answer = encode::evaluated(String::new(), &job, answer);
             Ok(v1::EvaluateResponse { resolved: None, ..answer })
         });

@@ -92,7 +92,7 @@ impl Service {
     pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
         let audit = Audit::open(&config.audit)?;
         let models = Models::load(config)?;
-        let admission = Admission::new(&config.server);
+        let admission = Admission::new(config);
         let (limits, fills) = (config.image.limits(), Fills::new(config.fills.policy()));
         let (weights, drain) = (config.pool.weights, Drain::default());
         let idle = config.http2.idle();
@@ -154,7 +154,7 @@ impl Service {
 
     /// Memory for messages.
     pub(crate) fn bytes(&self) -> &Bytes {
-        self.state.admission.bytes()
+        self.state.admission.messages()
     }
 
     /// Answers one request: a place, what is meant, its price, and the work, on a blocking thread, until it is done, its time is
@@ -204,8 +204,9 @@ impl Service {
                     let price = job.price(&state.limits);
                     let _paid = state.admission.buy(class, price)?;
                     let mut charge = tenant.charge(price)?;
-                    let (answer, passes) = run(&state, own, &job, &caller)?;
-                    charge.iter_mut().for_each(|charge| charge.spend(passes));
+                    let ran = run(&state, own, &job, &caller);
+                    charge.iter_mut().for_each(|charge| charge.spend(spent(&ran, |(_, passes)| *passes)));
+                    let (answer, _) = ran?;
                     // Nobody gets what comes after the end of a request.
                     if caller.cancel.is_cancelled() {
                         Err(ForwardError::Cancelled.into())
@@ -285,6 +286,16 @@ async fn refused(state: &Arc<State>, draft: Draft, error: RequestError) -> Reque
     let state = Arc::clone(state);
     let Err(error) = blocking(move || Err::<Infallible, _>(state.audit.refused(draft, error))).await;
     error
+}
+
+/// Passes that a request is charged with: those that were run, and where it has no answer, all that it announced, unless it was
+/// refused before the first. Otherwise whoever leaves early would ask for nothing.
+fn spent<T>(ran: &Result<T, RequestError>, passes: impl FnOnce(&T) -> u64) -> u64 {
+    match ran {
+        Ok(answer) => passes(answer),
+        Err(error) if error.is_free() => 0,
+        Err(_) => u64::MAX,
+    }
 }
 
 /// Whoever asks, for the record.
