@@ -6,7 +6,7 @@ use tonic::Code;
 use unmask_protocol::v1;
 use unmask_tests::started::Started;
 
-use super::raw::{EXPLAIN, Raw, prefix, status};
+use super::raw::{EXPLAIN, PREDICT, Raw, prefix, status};
 use super::{masks, one};
 
 const FULL: &str = "this server's memory for messages and pictures is taken up; try again later";
@@ -38,7 +38,7 @@ async fn a_compressed_message_counts_as_the_largest_that_is_read() {
     let server = Started::with(&settings).await;
     let mut raw = Raw::connect(server.address).await;
     // What is left is enough for a few bytes, and not for what they may unfold into.
-    let held = (raw.announce(2 << 20).await, raw.announce((2 << 20) - (64 << 10)).await);
+    let held = (raw.announce(2 << 20).await, raw.announce((2 << 20) - (4 << 10)).await);
     let taken = async { while server.client().await.predict(one()).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(60), taken).await.unwrap();
     let (response, mut body) = raw.open(EXPLAIN).await.unwrap();
@@ -85,15 +85,15 @@ async fn a_message_of_parts_without_end_is_refused_before_anything_is_made_of_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn decoding_a_picture_needs_room_for_its_pixels() {
-    let server = Started::with(&[("image.max_bytes", "50000000"), ("pool.workers", "1")]).await;
+    let server = Started::with(&[("image.max_bytes", "20000000"), ("pool.workers", "1")]).await;
     let of = |side: u32| {
         let image = unmask_tests::png(side, side, |_, _| [90, 120, 150]);
-        v1::ExplainRequest { image, fill: None, ..masks(100_000) }
+        v1::ExplainRequest { image, fill: None, ..masks(20_000) }
     };
     let mut client = server.client().await;
     let never = client.explain(of(4000)).await.unwrap_err();
     assert_eq!(never.code(), Code::InvalidArgument, "{never}");
-    assert!(never.message().contains("this server has 50000896 for pictures"), "{never}");
+    assert!(never.message().contains("this server has 20000768 for pictures"), "{never}");
     // One has room, a second beside it has not.
     let mut busy = server.client().await;
     let call = tokio::spawn(async move { busy.explain(of(2200)).await });
@@ -102,4 +102,53 @@ async fn decoding_a_picture_needs_room_for_its_pixels() {
     assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, FULL));
     assert!(client.explain(masks(128)).await.is_ok());
     call.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_whole_and_does_not_end_gives_its_memory_back() {
+    let settings = [
+        ("server.max_bytes", "4194304"),
+        ("server.max_message_bytes", "2097152"),
+        ("http2.message_seconds", "1"),
+    ];
+    let server = Started::with(&settings).await;
+    let mut raw = Raw::connect(server.address).await;
+    let message = prost::Message::encode_to_vec(&one());
+    for path in [PREDICT, "/grpc.health.v1.Health/Check"] {
+        let message = if path == PREDICT { message.clone() } else { Vec::new() };
+        let (response, mut body) = raw.open(path).await.unwrap();
+        body.send_data(prefix(0, message.len() as u32), false).unwrap();
+        body.send_data(message.into(), false).unwrap();
+        if path == PREDICT {
+            assert_eq!(status(response).await.0, Code::DeadlineExceeded, "{path}");
+        }
+    }
+    let (response, mut body) = raw.open(PREDICT).await.unwrap();
+    for _ in 0..2 {
+        body.send_data(prefix(0, message.len() as u32), false).unwrap();
+        body.send_data(message.clone().into(), false).unwrap();
+    }
+    assert_eq!(
+        status(response).await,
+        (Code::InvalidArgument, "a%20request%20of%20this%20call%20is%20one%20message".into())
+    );
+    assert_eq!(server.service.passes(), 0);
+    assert!(server.client().await.predict(one()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_needs_no_token_takes_no_memory_from_others() {
+    let settings = [("server.max_bytes", "2097152"), ("server.max_message_bytes", "1048576")];
+    let server = Started::with(&settings).await;
+    let mut raw = Raw::connect(server.address).await;
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        let (response, mut body) = raw.open("/grpc.health.v1.Health/Check").await.unwrap();
+        body.send_data(prefix(0, 1 << 20), false).unwrap();
+        open.push((response, body));
+    }
+    for (response, _body) in open {
+        assert_eq!(status(response).await.0, Code::ResourceExhausted);
+    }
+    assert!(server.client().await.predict(one()).await.is_ok());
 }

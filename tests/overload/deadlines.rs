@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tonic::{Code, Request};
 use unmask_protocol::v1;
+use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
 use unmask_tests::started::Started;
+use unmask_tests::until;
 
 use super::masks;
 use super::raw::{EXPLAIN, Raw, prefix, status};
@@ -39,8 +41,8 @@ async fn a_deadline_holds_while_a_message_is_on_its_way() {
     assert_eq!(status(response).await.0, Code::DeadlineExceeded);
 }
 
-/// A plan, and then nothing for ever.
-fn silent() -> impl tokio_stream::Stream<Item = v1::EvaluateDatasetRequest> + Send {
+/// One small explanation, and a metric without a pass.
+fn plan() -> v1::EvaluateDatasetRequest {
     let plan = v1::EvaluationPlan {
         candidates: vec![v1::Candidate {
             kind: Some(v1::candidate::Kind::Method(unmask_tests::rise(128))),
@@ -50,8 +52,12 @@ fn silent() -> impl tokio_stream::Stream<Item = v1::EvaluateDatasetRequest> + Se
         ..Default::default()
     };
     let plan = v1::DatasetPlan { plan: Some(plan), ..Default::default() };
-    let first = v1::EvaluateDatasetRequest { kind: Some(v1::evaluate_dataset_request::Kind::Plan(plan)) };
-    tokio_stream::StreamExt::chain(tokio_stream::iter([first]), tokio_stream::pending())
+    v1::EvaluateDatasetRequest { kind: Some(v1::evaluate_dataset_request::Kind::Plan(plan)) }
+}
+
+/// A plan, and then nothing for ever.
+fn silent() -> impl tokio_stream::Stream<Item = v1::EvaluateDatasetRequest> + Send {
+    tokio_stream::StreamExt::chain(tokio_stream::iter([plan()]), tokio_stream::pending())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,4 +76,27 @@ async fn a_stream_that_is_late_ends_as_late() {
     let answers = server.evaluations().await.evaluate_dataset(request).await;
     let status = answers.unwrap().into_inner().message().await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_its_rows_keeps_nobody_out_and_is_let_go() {
+    let server = Started::with(&[("server.max_jobs", "2"), ("http2.idle_seconds", "2")]).await;
+    let url = format!("http://{}", server.address);
+    // No row fits into the window of such a client.
+    let deaf = tonic::transport::Channel::from_shared(url).unwrap().initial_stream_window_size(1);
+    let mut deaf = EvaluationServiceClient::new(deaf.connect().await.unwrap());
+    let item = |i: usize| {
+        let picture = v1::DatasetPicture { image: masks(1).image, ..Default::default() };
+        let kind = Some(v1::dataset_item::Kind::Picture(picture));
+        v1::evaluate_dataset_request::Kind::Item(v1::DatasetItem { id: i.to_string(), kind })
+    };
+    let items = (0..200).map(item).map(|kind| v1::EvaluateDatasetRequest { kind: Some(kind) });
+    let requests = tokio_stream::iter(std::iter::once(plan()).chain(items));
+    let answers = deaf.evaluate_dataset(requests).await.unwrap();
+    until(|| server.service.passes() > 0).await;
+    until(|| server.service.waiting() == (0, 0)).await;
+    for _ in 0..4 {
+        assert!(server.client().await.predict(super::one()).await.is_ok());
+    }
+    drop(answers);
 }

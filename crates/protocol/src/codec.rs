@@ -47,7 +47,10 @@ impl<U: Message + Name + Default> Decoder for BoundedDecoder<U> {
 
     fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         // An answer is what was asked for; a request comes from anybody.
-        if U::NAME.ends_with("Request") && buf.chunk().len() == buf.remaining() {
+        if U::NAME.ends_with("Request") {
+            if buf.chunk().len() < buf.remaining() {
+                return Err(Status::internal("a message does not lie in one piece"));
+            }
             parts::check(&U::full_name(), buf.chunk()).map_err(Status::invalid_argument)?;
         }
         self.0.decode(buf)

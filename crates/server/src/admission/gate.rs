@@ -1,49 +1,64 @@
 //! A bounded amount of something, shared by all requests, of which the less urgent may use only a part.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use crate::decode::Class;
 
 /// So much of something. Bulk requests together have at most half of it and all but interactive ones at most seven eighths,
 /// so that whoever is waited for finds room when a server is full of the rest.
+///
+/// Whoever waits holds nothing of it meanwhile: a large wish keeps no small one out.
 #[derive(Clone)]
-pub(super) struct Gate {
-    all: Arc<Semaphore>,
-    patient: Arc<Semaphore>,
-    bulk: Arc<Semaphore>,
+pub(super) struct Gate(Arc<Shared>);
+
+struct Shared {
     limit: u32,
+    taken: Mutex<Taken>,
+    freed: Notify,
+    /// Those who wait, one after the other.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// What is taken by all, by all but interactive requests, and by bulk ones.
+#[derive(Default)]
+struct Taken {
+    all: u32,
+    patient: u32,
+    bulk: u32,
 }
 
 /// A share of a [`Gate`], held until it is dropped.
-pub(super) struct Share {
-    _held: Vec<OwnedSemaphorePermit>,
+pub(crate) struct Share {
+    gate: Gate,
+    class: Class,
+    count: u32,
 }
 
 impl Gate {
     pub(super) fn new(limit: u32) -> Self {
-        let semaphore = |count: u32| Arc::new(Semaphore::new(count as usize));
-        let all = semaphore(limit);
-        Self { all, patient: semaphore(patient(limit)), bulk: semaphore(bulk(limit)), limit }
+        let (taken, freed, turn) = Default::default();
+        Self(Arc::new(Shared { limit, taken, freed, turn }))
+    }
+
+    pub(super) fn limit(&self) -> u32 {
+        self.0.limit
     }
 
     /// The most that a request of this class can ever have.
     pub(super) fn most(&self, class: Class) -> u32 {
         match class {
-            Class::Interactive => self.limit,
-            Class::Normal => patient(self.limit),
-            Class::Bulk => bulk(self.limit),
+            Class::Interactive => self.0.limit,
+            Class::Normal => patient(self.0.limit),
+            Class::Bulk => bulk(self.0.limit),
         }
     }
 
     /// So much of it, at once or not at all.
     pub(super) fn enter(&self, class: Class, count: u32) -> Option<Share> {
-        let mut held = Vec::new();
-        for semaphore in self.ways(class) {
-            held.push(Arc::clone(semaphore).try_acquire_many_owned(count).ok()?);
-        }
-        Some(Share { _held: held })
+        self.lock().add(class, count, self.0.limit)?;
+        Some(Share { gate: self.clone(), class, count })
     }
 
     /// So much of it, as soon as it is there; in the order of those who wait. `None` where it never can be.
@@ -51,22 +66,56 @@ impl Gate {
         if count > self.most(class) {
             return None;
         }
-        let mut held = Vec::new();
-        // Always from the narrowest, so that whoever waits for the widest holds no other's way shut.
-        for semaphore in self.ways(class) {
-            held.push(Arc::clone(semaphore).acquire_many_owned(count).await.ok()?);
+        let _turn = self.0.turn.lock().await;
+        loop {
+            let mut freed = std::pin::pin!(self.0.freed.notified());
+            // From here on nothing that is freed is missed.
+            freed.as_mut().enable();
+            if let Some(share) = self.enter(class, count) {
+                return Some(share);
+            }
+            freed.await;
         }
-        Some(Share { _held: held })
     }
 
-    /// What a request of this class passes through, the narrowest first.
-    fn ways(&self, class: Class) -> impl Iterator<Item = &Arc<Semaphore>> {
-        let (bulk, patient) = match class {
-            Class::Interactive => (None, None),
-            Class::Normal => (None, Some(&self.patient)),
-            Class::Bulk => (Some(&self.bulk), Some(&self.patient)),
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn add(&mut self, class: Class, count: u32, limit: u32) -> Option<()> {
+        let more = |taken: u32, most: u32| taken.checked_add(count).filter(|sum| *sum <= most);
+        let all = more(self.all, limit)?;
+        let patient = match class {
+            Class::Interactive => self.patient,
+            Class::Normal | Class::Bulk => more(self.patient, patient(limit))?,
         };
-        bulk.into_iter().chain(patient).chain([&self.all])
+        let bulk = match class {
+            Class::Interactive | Class::Normal => self.bulk,
+            Class::Bulk => more(self.bulk, bulk(limit))?,
+        };
+        *self = Self { all, patient, bulk };
+        Some(())
+    }
+
+    fn remove(&mut self, class: Class, count: u32) {
+        self.all -= count;
+        match class {
+            Class::Interactive => {}
+            Class::Normal => self.patient -= count,
+            Class::Bulk => {
+                self.patient -= count;
+                self.bulk -= count;
+            }
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.gate.lock().remove(self.class, self.count);
+        self.gate.0.freed.notify_waiters();
     }
 }
 
@@ -110,18 +159,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_is_let_in_and_whoever_never_can_be_is_told() {
-        let gate = Gate::new(4);
-        assert!(gate.wait(Class::Bulk, 3).await.is_none());
-        let held = gate.enter(Class::Interactive, 4).unwrap();
-        let waiting = tokio::spawn({
+    async fn whoever_waits_keeps_nobody_out_and_is_let_in_or_told_that_it_never_will() {
+        let gate = Gate::new(16);
+        assert!(gate.wait(Class::Bulk, 9).await.is_none());
+        let held = gate.enter(Class::Interactive, 12).unwrap();
+        let waiting = [(); 2].map(|()| {
             let gate = gate.clone();
-            async move { gate.wait(Class::Bulk, 2).await.is_some() }
+            tokio::spawn(async move { gate.wait(Class::Bulk, 8).await.is_some() })
         });
         tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        drop(held);
-        assert!(waiting.await.unwrap());
-        assert!(gate.enter(Class::Interactive, 4).is_some());
+        assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+        let small = gate.enter(Class::Interactive, 4).unwrap();
+        drop((held, small));
+        for waiting in waiting {
+            assert!(waiting.await.unwrap());
+        }
+        assert!(gate.enter(Class::Interactive, 16).is_some());
     }
 }

@@ -9,12 +9,13 @@ mod gate;
 
 use unmask_core::Violation;
 
-use self::gate::{Gate, Share};
+use self::gate::Gate;
 use crate::config::Config;
 use crate::decode::Class;
 use crate::error::{RequestError, Shortage};
 
-pub(crate) use self::bytes::{Bytes, Held};
+pub(crate) use self::bytes::Bytes;
+pub(crate) use self::gate::Share as Held;
 
 /// What a request takes up until it is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,10 +36,10 @@ pub(crate) struct Admission {
 }
 
 /// A place, held until it is dropped.
-pub(crate) struct Place(#[expect(dead_code, reason = "held for its end")] Share);
+pub(crate) struct Place(#[expect(dead_code, reason = "held for its end")] Held);
 
 /// What a price has bought, held until it is dropped.
-pub(crate) struct Paid(#[expect(dead_code, reason = "held for its end")] (Share, Held));
+pub(crate) struct Paid(#[expect(dead_code, reason = "held for its end")] (Held, Held));
 
 impl Admission {
     pub(crate) fn new(config: &Config) -> Self {
@@ -72,7 +73,7 @@ impl Admission {
     pub(crate) fn buy(&self, class: Class, price: Price) -> Result<Paid, RequestError> {
         let count = self.affordable(class, price)?;
         let passes = self.passes.enter(class, count).ok_or(Shortage::Passes)?;
-        let bytes = self.pixels.take(price.bytes).ok_or(Shortage::Memory)?;
+        let bytes = self.pixels.take(class, price.bytes).ok_or(Shortage::Memory)?;
         Ok(Paid((passes, bytes)))
     }
 
@@ -80,15 +81,16 @@ impl Admission {
     pub(crate) async fn buy_for_picture(&self, price: Price) -> Result<Paid, RequestError> {
         let count = self.affordable(Class::Bulk, price)?;
         let passes = self.passes.wait(Class::Bulk, count).await.ok_or(Shortage::Passes)?;
-        let bytes = self.pixels.wait(price.bytes).await.ok_or(Shortage::Memory)?;
+        let bytes = self.pixels.wait(Class::Bulk, price.bytes).await.ok_or(Shortage::Memory)?;
         Ok(Paid((passes, bytes)))
     }
 
     /// Whether so much can be had at all.
     pub(crate) fn affordable(&self, class: Class, price: Price) -> Result<u32, RequestError> {
-        if !self.pixels.could_hold(price.bytes) {
+        if !self.pixels.could_hold(class, price.bytes) {
             let message = format!(
-                "takes up to {} bytes while it is decoded, this server has {} for pictures (image.max_bytes): send a smaller one",
+                "takes, with what stands beside it, up to {} bytes, this server has {} for pictures (image.max_bytes) and less for the \
+                 less urgent: send a smaller one, or ask for fewer pictures in the answer",
                 price.bytes,
                 self.pixels.limit()
             );

@@ -105,6 +105,11 @@ impl Audit {
         if self.write(line) || !self.required { status } else { RequestError::Unrecorded.status(&id) }
     }
 
+    /// Whether anything is recorded.
+    pub(crate) fn is_on(&self) -> bool {
+        self.log.is_some()
+    }
+
     /// Records that could not be written since the service opened.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)

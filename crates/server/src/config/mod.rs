@@ -123,13 +123,13 @@ impl Config {
             .with_list_parse_key("models.operators")
             .with_list_parse_key("models.domains")
             .with_list_parse_key("models.pinned")
+            .with_list_parse_key("auth.algorithms")
             .source(Some(environment));
         builder = builder.add_source(variables);
         for (key, value) in overrides {
             builder = match key.as_str() {
-                "pool.devices" | "models.operators" | "models.domains" | "models.pinned" => {
-                    builder.set_override(key, value.split(',').collect::<Vec<_>>())?
-                }
+                "pool.devices" | "models.operators" | "models.domains" | "models.pinned"
+                | "auth.algorithms" => builder.set_override(key, value.split(',').collect::<Vec<_>>())?,
                 _ => builder.set_override(key, value.as_str())?,
             };
         }

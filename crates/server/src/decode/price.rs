@@ -5,7 +5,7 @@ use unmask_explainer::image;
 use unmask_explainer::metrics::Size;
 
 use super::evaluation::CONTROLS;
-use super::{EvaluateJob, ExplainJob, FillChoice, Kind, Plan, REFERENCE_PASSES, Subject};
+use super::{EvaluateJob, ExplainJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject};
 use crate::admission::Price;
 
 /// A job that costs something.
@@ -23,7 +23,8 @@ impl Priced for Subject {
 impl Priced for ExplainJob {
     fn price(&self, limits: &image::Limits) -> Price {
         let passes = self.max_passes.map_or(self.announced(), |most| most.min(self.announced()));
-        Price { passes, bytes: decoding(&self.subject.image, limits) + fill(&self.fill, limits) }
+        let pictures = decoding(&self.subject.image, limits) + fill(&self.fill, limits);
+        Price { passes, bytes: pictures + self.outputs.bytes(self.subject.pixels()) }
     }
 }
 
@@ -35,6 +36,15 @@ impl Priced for EvaluateJob {
         let beside = fills.chain(mask).max().unwrap_or_default();
         let passes = if self.dry_run { 0 } else { self.announced() };
         Price { passes, bytes: decoding(&self.subject.image, limits) + beside }
+    }
+}
+
+impl Outputs {
+    /// Bytes that what is asked for takes beside the picture: a map and its message, an overlay and its file.
+    fn bytes(self, pixels: u64) -> u64 {
+        let map = if self.picture_map { 8 } else { 0 };
+        let overlay = if self.overlay { 8 } else { 0 };
+        pixels * (map + overlay)
     }
 }
 

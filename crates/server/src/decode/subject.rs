@@ -17,6 +17,11 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// Pixels of the picture.
+    pub(crate) fn pixels(&self) -> u64 {
+        u64::from(self.displayed.0) * u64::from(self.displayed.1)
+    }
+
     /// Whether the picture as displayed has so many rows and columns.
     pub(crate) fn is_displayed(&self, height: usize, width: usize) -> bool {
         (self.displayed.1 as usize, self.displayed.0 as usize) == (height, width)

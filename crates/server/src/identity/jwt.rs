@@ -1,8 +1,9 @@
 //! Bearer tokens: JSON Web Tokens (RFC 7519) that a key of a file of keys (RFC 7517) has signed.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use jsonwebtoken::errors::ErrorKind;
@@ -17,8 +18,8 @@ use crate::error::{RequestError, StartError};
 pub(super) struct Verifier {
     file: PathBuf,
     keys: ArcSwap<JwkSet>,
-    /// When the file was changed last, as far as is known.
-    changed: Mutex<Option<SystemTime>>,
+    /// What is known of the file, and when it was looked at.
+    seen: Mutex<(Stamp, Instant)>,
     auth: Auth,
 }
 
@@ -31,23 +32,25 @@ pub(super) struct Claims {
 
 /// Longest name of a tenant or subject: it stands in logs and audit records.
 const LONGEST: usize = 256;
+/// Between two looks at the file because of unknown keys.
+const PAUSE: Duration = Duration::from_millis(200);
 
 impl Verifier {
     pub(super) fn new(file: &Path, auth: &Auth) -> Result<Self, StartError> {
-        let changed = modified(file);
+        let seen = Mutex::new((stamp(file), Instant::now()));
         let keys = read(file).map_err(|reason| StartError::Keys { file: file.into(), reason })?;
-        let (keys, changed) = (ArcSwap::from_pointee(keys), Mutex::new(changed));
-        Ok(Self { file: file.into(), keys, changed, auth: auth.clone() })
+        Ok(Self { file: file.into(), keys: ArcSwap::from_pointee(keys), seen, auth: auth.clone() })
     }
 
     /// Reads the file again where it has changed. Keys that cannot be read leave the old ones.
     pub(super) fn refresh(&self) {
-        let now = modified(&self.file);
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        if now == *changed {
+        let now = stamp(&self.file);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.1 = Instant::now();
+        if now == seen.0 {
             return;
         }
-        *changed = now;
+        seen.0 = now;
         match read(&self.file) {
             Ok(keys) => {
                 tracing::info!(keys = keys.keys.len(), "read the keys of tokens again");
@@ -65,8 +68,10 @@ impl Verifier {
         }
         let mut keys = self.keys.load_full();
         if key(&keys, header.kid.as_deref()).is_none() {
-            // A key that is new may be in a file that is newer.
-            self.refresh();
+            // A key that is new may be in a file that is newer; a flood of unknown keys looks once in a while.
+            if self.seen.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed() > PAUSE {
+                self.refresh();
+            }
             keys = self.keys.load_full();
         }
         let key = key(&keys, header.kid.as_deref())
@@ -110,8 +115,12 @@ fn key<'a>(keys: &'a JwkSet, id: Option<&str>) -> Option<&'a Jwk> {
     }
 }
 
-fn modified(file: &Path) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
+/// What tells a file from the one that was read: its time, size and place on the device.
+type Stamp = Option<(SystemTime, u64, u64)>;
+
+fn stamp(file: &Path) -> Stamp {
+    let of = std::fs::metadata(file).ok()?;
+    Some((of.modified().ok()?, of.len(), of.ino()))
 }
 
 fn read(file: &Path) -> Result<JwkSet, String> {

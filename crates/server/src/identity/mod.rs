@@ -86,7 +86,7 @@ impl Tenant {
         }
     }
 
-    /// Takes the passes of a request from what it has; what is not run comes back.
+    /// Takes the passes of a request from what it has; of a request that is answered, what was not run comes back.
     ///
     /// # Errors
     /// [`Shortage::Quota`] with the time after which there are some again.
@@ -138,8 +138,9 @@ impl Guard {
         let owner = names.iter().find_map(|name| Some((name, self.owners.get(name)?)));
         if let Some(verifier) = &self.verifier {
             let claims = verifier.verify(bearer(headers)?)?;
-            // A certificate that stands for somebody does not carry the token of somebody else.
-            if owner.is_some_and(|(_, owner)| *owner != claims.tenant) {
+            // A certificate does not carry the token of somebody else. Where certificates stand for nobody, tokens alone count.
+            let bound = self.by_certificate && !self.owners.is_empty();
+            if bound && owner.is_none_or(|(_, owner)| *owner != claims.tenant) {
                 return Err(RequestError::Forbidden("the token is not of the certificate's tenant".into()));
             }
             return self.tenant(claims.tenant, claims.subject);

@@ -1,7 +1,8 @@
 //! Passes a second of one tenant: a bucket that fills at a steady rate and holds a burst (the token bucket of RFC 2697).
 //!
 //! A request takes what it announces and may leave the bucket in debt, so that one that is larger than the burst can be asked
-//! for; the next one then waits until the debt is paid. What was announced and not run comes back.
+//! for; the next one then waits until the debt is paid. Of a request that is answered, what was
+//! announced and not run comes back.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

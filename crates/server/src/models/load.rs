@@ -46,10 +46,15 @@ impl Loader {
         unmask_registry::open(dir, &self.policy)
     }
 
+    /// The candidate, if its first probe in a process of its own ends well.
+    pub(super) fn proven(&self, dir: &Path, candidate: Candidate) -> Result<Candidate, String> {
+        self.prover.proven(dir, candidate)
+    }
+
     /// Opens a candidate's sessions and lets them prove themselves, in a process of its own first. Everything that is loaded is
     /// loaded here.
     pub(super) fn load_one(&self, dir: &Path, candidate: Candidate) -> Result<Served, String> {
-        let candidate = self.prover.proven(dir, candidate)?;
+        let candidate = self.proven(dir, candidate)?;
         let settings = self.settings(&candidate.spec.name);
         (self.open)(candidate, &settings)
     }

@@ -216,7 +216,11 @@ impl Shelf {
             (Some(_), Some(open)) => self.memory.could_hold(bytes.saturating_add(open.bytes)),
         };
         if !eager {
-            return (serves(Arc::new(new)), true);
+            // What is opened later has at least run in a process of its own.
+            return match self.loader.proven(dir, candidate) {
+                Ok(_) => (serves(Arc::new(new)), true),
+                Err(reason) => (refused(reason), true),
+            };
         }
         match new.served(|| self.load(dir, candidate, self.room(bytes, open)?)) {
             Ok(_) => {

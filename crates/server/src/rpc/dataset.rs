@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
@@ -61,6 +62,7 @@ impl Service {
     {
         let (answers, receiver) = mpsc::channel(WAITING);
         let (service, deadline) = (self.clone(), arrival.deadline);
+        let idle = self.state.idle;
         let (recording, who) = (Arc::clone(&self.state), who_is(&arrival));
         let asker = Asker { state: Arc::clone(&self.state), arrival };
         let tenant = &asker.arrival.identity.tenant.name;
@@ -77,8 +79,8 @@ impl Service {
             };
             if let Err(status) = ended {
                 let status = broken(recording, who, status).await;
-                // A client that has gone needs no answer.
-                let _ = answers.send(Err(status)).await;
+                // A client that has gone needs no answer, and one that does not read gets none.
+                let _ = within(idle, answers.send(Err(status))).await;
             }
         };
         tokio::spawn(work.instrument(span));
@@ -108,13 +110,17 @@ where
     let Asker { state, arrival } = asker.clone();
     let first = requests.next().await.transpose().map_err(oversize::renamed)?.unwrap_or_default();
     let plan = arrival.message();
-    // The model may have to be loaded.
+    // A full server says so at once.
+    let place = state.admission.enter(Class::Bulk).map_err(|e| refuse(span, &e, ""))?;
     let own = asker.clone();
-    let job = super::blocking(move || begin(first, &own)).await.map_err(|e| refuse(span, &e, ""))?;
+    let job = super::blocking(move || {
+        // The model may have to be loaded.
+        let _place = place;
+        begin(first, &own)
+    });
+    let job = job.await.map_err(|e| refuse(span, &e, ""))?;
     let job = Arc::new(job);
     span.record("request_id", &job.request_id);
-    // A full server says so at once.
-    state.admission.enter(job.class).map_err(|e| refuse(span, &e, &job.request_id))?;
     let ids = Arc::new(Mutex::new(HashSet::new()));
     let of = Arc::clone(&job);
     // A server that goes down reads no further item, and answers those that it has read.
@@ -132,7 +138,8 @@ where
             .map(move |message| {
                 let held = asker.arrival.message();
                 let row = one(asker.clone(), Arc::clone(&of), Arc::clone(&ids), message, held);
-                working_on(Arc::clone(&counted), row)
+                // Each goes on while a client is slow to read: what it waits for and holds is not kept from others.
+                Task::of(working_on(Arc::clone(&counted), row).in_current_span())
             })
             .buffered(AT_ONCE),
     );
@@ -140,7 +147,7 @@ where
     let mut size = Size::default();
     loop {
         let row = match within(state.idle, rows.next()).await {
-            Some(Some(row)) => row?,
+            Some(Some(row)) => row.unwrap_or_else(|| Err(RequestError::Panicked.status(&job.request_id)))?,
             Some(None) => break,
             None if working.load(Ordering::Relaxed) > 0 => continue,
             None => return Err(refuse(span, &RequestError::Silent, &job.request_id)),
@@ -156,7 +163,9 @@ where
         known.push(own);
         for answer in [encode::row(row), encode::progress(known.len() as u64, failed, passes)] {
             // A client that has gone is seen above.
-            let _ = answers.send(Ok(answer)).await;
+            if within(state.idle, answers.send(Ok(answer))).await.is_none() {
+                return Err(refuse(span, &RequestError::Silent, &job.request_id));
+            }
         }
     }
     let items = known.len() as u64;
@@ -166,9 +175,32 @@ where
     }
     let summary = summarise(&state, job, known, failed).await.map_err(|e| refuse(span, &e, &id))?;
     drop(plan);
-    let _ = answers.send(Ok(summary)).await;
+    let _ = within(state.idle, answers.send(Ok(summary))).await;
     tracing::info!(items, failed, "answered");
     Ok(())
+}
+
+/// Work that goes on by itself and ends with whoever waits for it. It gives nothing where it panicked.
+struct Task<T>(tokio::task::JoinHandle<T>);
+
+impl<T: Send + 'static> Task<T> {
+    fn of(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        Pin::new(&mut self.0).poll(cx).map(Result::ok)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What comes within this time, if there is one.
@@ -321,11 +353,10 @@ async fn evaluate(
         priority: 0,
     };
     let own = Arc::clone(&state);
-    let place = state.admission.picture().await?;
     let decoded = super::blocking(move || {
         draft.image(&request.image);
         // All pictures of a dataset are judged by one model, whatever has taken its place meanwhile.
-        let job = decode::evaluate_item(request, &job.served, &own.limits);
+        let job = super::caught(|| decode::evaluate_item(request, &job.served, &own.limits));
         job.iter().for_each(|job| draft.evaluate(job));
         Ok((job, draft))
     });
@@ -333,16 +364,18 @@ async fn evaluate(
     let bought = async {
         let job = job?;
         let price = job.price(&state.limits);
-        let paid = state.admission.buy_for_picture(price).await?;
+        // First, with nothing held: a tenant that has used up its passes keeps no other waiting.
         let charge = tenant.charge_in_time(price).await?;
-        Ok((job, paid, charge))
+        let place = state.admission.picture().await?;
+        let paid = state.admission.buy_for_picture(price).await?;
+        Ok((job, (place, paid), charge))
     };
     let bought: Result<_, RequestError> = bought.await;
     super::blocking(move || {
         let done = super::caught(|| {
             let (job, paid, mut charge) = bought?;
             // Given back when the work has ended, not when the client has gone.
-            let _held = (place, paid, message);
+            let _held = (paid, message);
             let ran = run::evaluate(&job, &state.limits, &state.fills, &caller);
             charge.iter_mut().for_each(|charge| charge.spend(spent(&ran, |answer| answer.bill.meter.run)));
             let answer = ran?;

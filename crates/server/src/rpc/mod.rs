@@ -7,7 +7,7 @@ mod model;
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tonic::{Request, Response, Status};
@@ -181,7 +181,7 @@ impl Service {
             tenant.may_ask(class)?;
             self.state.admission.enter(class)
         };
-        let mut draft = self.state.audit.draft(call, &id, &who_is(&arrival));
+        let draft = self.state.audit.draft(call, &id, &who_is(&arrival));
         let (message, place) = match enter() {
             Ok(place) => (arrival.message(), place),
             Err(error) => return Err(refuse(&span, &refused(&self.state, draft, error).await, &id)),
@@ -193,14 +193,21 @@ impl Service {
             weight: self.state.weight(class),
             tenant: tenant.name.clone(),
         };
-        let _guard = Guard(caller.cancel.clone());
+        let guard = Guard(caller.cancel.clone());
         let (state, own) = (Arc::clone(&self.state), id.clone());
+        // Whoever comes first, the end of the work or the end of its time, takes the draft and records what is answered.
+        let draft = Arc::new(Mutex::new(Some(draft)));
+        let working = Arc::clone(&draft);
         let done = span.in_scope(|| {
             blocking(move || {
                 // Given back when the work has ended, not when the client has gone.
                 let _held = (message, place);
                 let done = caught(|| {
-                    let job = decode(&state, wrong, &tenant, &mut draft)?;
+                    let job = {
+                        let mut draft = lock(&working);
+                        let draft = draft.as_mut().ok_or(ForwardError::Cancelled)?;
+                        decode(&state, wrong, &tenant, draft)?
+                    };
                     let price = job.price(&state.limits);
                     let _paid = state.admission.buy(class, price)?;
                     let mut charge = tenant.charge(price)?;
@@ -214,13 +221,26 @@ impl Service {
                         Ok(answer)
                     }
                 });
-                state.audit.record(draft, done)
+                let draft = lock(&working).take();
+                match draft {
+                    Some(draft) => state.audit.record(draft, done),
+                    None => done,
+                }
             })
         });
         let done = tokio::select! {
             biased;
             done = done => done,
-            error = self.cut_off(arrival.deadline) => Err(error),
+            error = self.cut_off(arrival.deadline) => {
+                drop(guard);
+                let state = Arc::clone(&self.state);
+                let recorded = blocking(move || {
+                    let draft = lock(&draft).take();
+                    let refused = |draft| state.audit.refused(draft, error.clone());
+                    Err::<T, _>(draft.map_or_else(|| error.clone(), refused))
+                });
+                recorded.await
+            }
         };
         let answer = done.map_err(|e| refuse(&span, &e, &id))?;
         span.in_scope(|| tracing::info!("answered"));
@@ -283,6 +303,9 @@ fn caught<T>(work: impl FnOnce() -> Result<T, RequestError>) -> Result<T, Reques
 
 /// Records what was refused before its work began, and gives the error to answer with.
 async fn refused(state: &Arc<State>, draft: Draft, error: RequestError) -> RequestError {
+    if !state.audit.is_on() {
+        return error;
+    }
     let state = Arc::clone(state);
     let Err(error) = blocking(move || Err::<Infallible, _>(state.audit.refused(draft, error))).await;
     error
@@ -296,6 +319,10 @@ fn spent<T>(ran: &Result<T, RequestError>, passes: impl FnOnce(&T) -> u64) -> u6
         Err(error) if error.is_free() => 0,
         Err(_) => u64::MAX,
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whoever asks, for the record.

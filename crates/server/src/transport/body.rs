@@ -1,7 +1,8 @@
 //! A request's body, of which no message is read before its bytes have been let in, and none takes for ever to come.
 //!
 //! A gRPC message announces its length in five bytes. Those bytes of memory are asked for before the rest is read: the first
-//! message of a request gets them at once or is refused, further ones of a stream wait, and HTTP/2 makes their client wait.
+//! message of a request gets them at once or is refused, further ones of a stream wait for a while, and HTTP/2 makes their
+//! client wait. A request that is one message has its time up to its end, and brings no second one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use tonic::Status;
 
 use super::arrival::Messages;
 use crate::admission::{self, Held};
+use crate::decode::Class;
 use crate::error::{RequestError, Shortage};
 
 /// A flag and a length.
@@ -39,9 +41,19 @@ pub(super) struct Metered<B> {
 
 type Wait = Pin<Box<dyn Future<Output = Option<Held>> + Send>>;
 
+/// What a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One message, and then its end.
+    One,
+    /// As many as its client likes.
+    Many,
+}
+
 /// What bounds a body.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
+    pub(super) kind: Kind,
     /// Largest message that is read; a larger one is refused by whoever decodes it, at its announcement.
     pub(super) message: u64,
     /// From its announcement to its last byte.
@@ -88,7 +100,7 @@ impl<B> Metered<B> {
                     }
                 }
             }
-            if self.left == 0 && self.have == 0 {
+            if self.left == 0 && self.have == 0 && self.limits.kind == Kind::Many {
                 // Between messages a stream may be silent.
                 self.timer = None;
             }
@@ -106,11 +118,16 @@ impl<B> Metered<B> {
         if bytes > self.limits.message {
             return Ok(None);
         }
-        if self.count > 1 {
-            let free = self.bytes.clone();
-            return Ok(Some(Box::pin(async move { free.wait(bytes).await })));
-        }
-        let held = self.bytes.take(bytes).ok_or_else(|| {
+        let class = match (self.limits.kind, self.count) {
+            (Kind::One, 1) => Class::Interactive,
+            (Kind::One, _) => return Err(Status::invalid_argument("a request of this call is one message")),
+            (Kind::Many, 1) => Class::Bulk,
+            (Kind::Many, _) => {
+                let free = self.bytes.clone();
+                return Ok(Some(Box::pin(async move { free.wait(Class::Bulk, bytes).await })));
+            }
+        };
+        let held = self.bytes.take(class, bytes).ok_or_else(|| {
             tracing::warn!(bytes, "refused: no memory for a message");
             RequestError::from(Shortage::Memory).status("")
         })?;
@@ -119,16 +136,21 @@ impl<B> Metered<B> {
     }
 
     /// Hands data on when every message that begins in it has been let in.
-    fn admit(&mut self, data: Bytes, at: usize) -> Result<Option<Bytes>, Status> {
+    fn admit(&mut self, data: Bytes, at: usize) -> Result<Bytes, Status> {
         match self.follow(&data, at)? {
-            None => Ok(Some(data)),
+            None => Ok(data),
             Some((at, wait)) => {
                 // The last byte of the announcement stays here with what follows, so that its reader makes no room yet.
                 let at = at - 1;
                 self.waiting = Some((data.slice(at..), wait));
-                Ok(Some(data.slice(..at)))
+                Ok(data.slice(..at))
             }
         }
+    }
+
+    /// Whether the time of what is waited for is over.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
     }
 }
 
@@ -145,35 +167,37 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let body = &mut *self;
+        // First, so that no flood of empty frames puts it off.
+        if body.is_late(cx) {
+            body.timer = None;
+            return Poll::Ready(Some(Err(match body.waiting.take() {
+                // Nobody waits for memory for ever, so that nobody waits in a circle.
+                Some(_) => RequestError::from(Shortage::Memory).status(""),
+                None => {
+                    let message = "the message did not come in time; send it faster, or make it smaller";
+                    Status::deadline_exceeded(message)
+                }
+            })));
+        }
         if let Some((_, wait)) = &mut body.waiting {
             let held = ready!(wait.as_mut().poll(cx));
-            let (data, _) = body.waiting.take().unwrap_or_else(|| (Bytes::new(), Box::pin(async { None })));
+            let Some((data, _)) = body.waiting.take() else { return Poll::Ready(None) };
             let Some(held) = held else {
                 return Poll::Ready(Some(Err(RequestError::from(Shortage::Memory).status(""))));
             };
             body.messages.push(held);
             body.arm();
-            let admitted = body.admit(data, 1).transpose();
-            return Poll::Ready(admitted.map(|data| data.map(Frame::data)));
+            return Poll::Ready(Some(body.admit(data, 1).map(Frame::data)));
         }
-        match Pin::new(&mut body.inner).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                let frame = match frame.into_data() {
-                    Ok(data) => body.admit(data, 0).transpose().map(|data| data.map(Frame::data)),
-                    Err(other) => Some(Ok(other)),
-                };
-                Poll::Ready(frame)
-            }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Status::from_error(error.into())))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => {
-                if let Some(timer) = &mut body.timer {
-                    ready!(timer.as_mut().poll(cx));
-                    body.timer = None;
-                    let message = "the message did not come in time; send it faster, or make it smaller";
-                    return Poll::Ready(Some(Err(Status::deadline_exceeded(message))));
-                }
-                Poll::Pending
+        match ready!(Pin::new(&mut body.inner).poll_frame(cx)) {
+            Some(Ok(frame)) => Poll::Ready(Some(match frame.into_data() {
+                Ok(data) => body.admit(data, 0).map(Frame::data),
+                Err(other) => Ok(other),
+            })),
+            Some(Err(error)) => Poll::Ready(Some(Err(Status::from_error(error.into())))),
+            None => {
+                body.timer = None;
+                Poll::Ready(None)
             }
         }
     }

@@ -45,28 +45,39 @@ where
     let mut connection = pin!(builder(settings).serve_connection(io, door));
     let ends = async {
         tokio::select! {
-            () = drain.begun() => None,
-            () = old(settings) => Some(settings.age_grace_seconds),
-            // Nothing is open; a client that does not even say goodbye is not waited for.
-            () = idle(streams, settings) => Some(settings.handshake_seconds),
+            () = drain.begun() => End::Down,
+            () = old(settings) => End::Old,
+            () = idle(streams.clone(), settings) => End::Idle,
         }
     };
-    let grace = tokio::select! {
+    let end = tokio::select! {
         done = &mut connection => return ended(done),
-        grace = ends => grace,
+        end = ends => end,
     };
     // Streams that are open go on; a server that goes down ends what is left itself.
     connection.as_mut().graceful_shutdown();
     let over = async {
-        match grace {
-            Some(seconds) => sleep(Duration::from_secs(seconds)).await,
-            None => std::future::pending().await,
+        match end {
+            End::Down => std::future::pending().await,
+            End::Old => sleep(Duration::from_secs(settings.age_grace_seconds)).await,
+            // A client that does not even say goodbye is not waited for, unless it has asked for something meanwhile.
+            End::Idle => {
+                sleep(Duration::from_secs(settings.handshake_seconds)).await;
+                streams.none().await;
+            }
         }
     };
     tokio::select! {
         done = &mut connection => ended(done),
         () = over => tracing::debug!("a connection is cut off"),
     }
+}
+
+/// Why a connection takes no further streams.
+enum End {
+    Down,
+    Old,
+    Idle,
 }
 
 fn ended(done: hyper::Result<()>) {

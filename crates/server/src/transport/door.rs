@@ -22,7 +22,7 @@ use tonic::service::Routes;
 use tower::ServiceExt as _;
 
 use super::arrival::{Arrival, Messages};
-use super::body::{Limits, Metered};
+use super::body::{Kind, Limits, Metered};
 use crate::admission;
 use crate::drain::Drain;
 use crate::error::code;
@@ -34,6 +34,8 @@ pub(super) struct House {
     pub(super) routes: Routes,
     pub(super) guard: Guard,
     pub(super) bytes: admission::Bytes,
+    /// The same for services that are not ours.
+    pub(super) small: admission::Bytes,
     pub(super) drain: Drain,
     /// Largest message that is read.
     pub(super) most: u64,
@@ -75,6 +77,12 @@ impl Streams {
         }
     }
 
+    /// When none is open.
+    pub(super) async fn none(mut self) {
+        // The sender lives as long as this value.
+        let _ = self.0.wait_for(|open| *open == 0).await;
+    }
+
     fn enter(&self) -> Open {
         self.1.send_modify(|open| *open += 1);
         Open(self.clone())
@@ -90,6 +98,10 @@ impl Drop for Open {
 const HEALTH: &str = "/grpc.health.v1.Health/";
 /// Our own services end by themselves; others have streams without an end.
 const OURS: &str = "/unmask.";
+/// The one call of ours that takes many messages.
+const STREAM: &str = "/EvaluateDataset";
+/// Largest message to other services, in bytes.
+pub(super) const SMALL: u64 = 4 << 10;
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
 
@@ -99,11 +111,18 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        let (open, came) = (self.streams.enter(), Instant::now());
+        let came = Instant::now();
         let house = Arc::clone(&self.house);
         let path = request.uri().path();
+        let ours = path.starts_with(OURS);
+        // What has no end of its own keeps no connection busy: who only watches is let go like who does nothing.
+        let open = ours.then(|| self.streams.enter());
         tracing::debug!(path, "a request has come");
-        let endless = (!path.starts_with(OURS)).then(|| house.drain.clone());
+        let endless = (!ours).then(|| house.drain.clone());
+        let kind = if !ours || path.ends_with(STREAM) { Kind::Many } else { Kind::One };
+        // Whoever needs no token takes nothing of what others have.
+        let (bytes, most) = if ours { (&house.bytes, house.most) } else { (&house.small, SMALL) };
+        let bytes = bytes.clone();
         let identity = match path.starts_with(HEALTH) {
             true => Ok(Identity::default()),
             false => house.guard.identify(request.headers(), &self.names),
@@ -112,11 +131,11 @@ impl hyper::service::Service<Request<Incoming>> for Door {
             let (mut parts, body) = request.into_parts();
             let messages = Messages::default();
             let arrival = Arrival::new(identity, &parts.headers, messages.clone());
-            let limits = Limits { message: house.most, time: house.message_time, deadline: arrival.deadline };
+            let limits = Limits { kind, message: most, time: house.message_time, deadline: arrival.deadline };
             // A token ends here: no log or error further in can hold it.
             parts.headers.remove(http::header::AUTHORIZATION);
             parts.extensions.insert(arrival);
-            let body = Metered::new(body, house.bytes.clone(), messages, limits);
+            let body = Metered::new(body, bytes, messages, limits);
             house.routes.clone().oneshot(Request::from_parts(parts, Body::new(body)))
         });
         Box::pin(async move {
@@ -143,11 +162,11 @@ impl hyper::service::Service<Request<Incoming>> for Door {
 pub(super) struct Answer {
     body: Body,
     going_down: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    _open: Open,
+    _open: Option<Open>,
 }
 
 impl Answer {
-    fn new(body: Body, endless: Option<Drain>, open: Open) -> Self {
+    fn new(body: Body, endless: Option<Drain>, open: Option<Open>) -> Self {
         let going_down = endless.map(|drain| Box::pin(async move { drain.begun().await }) as _);
         Self { body, going_down, _open: open }
     }

@@ -12,6 +12,7 @@ mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use unmask_protocol::v1::model_service_server::ModelServiceServer;
 pub(crate) use self::arrival::Arrival;
 use self::door::House;
 use self::tls::Tls;
+use crate::admission;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::identity::Guard;
@@ -84,9 +86,10 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let most = config.server.max_message_bytes;
-    let routes = Routes::new(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
+    let small = door::SMALL as usize;
+    let routes = Routes::new(health_service.max_decoding_message_size(small))
+        .add_service(reflection().build_v1()?.max_decoding_message_size(small))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(small))
         .add_service(ExplanationServiceServer::new(service.clone()).max_decoding_message_size(most))
         .add_service(EvaluationServiceServer::new(service.clone()).max_decoding_message_size(most))
         .add_service(ModelServiceServer::new(service.clone()).max_decoding_message_size(most))
@@ -97,6 +100,7 @@ pub async fn serve(
         routes,
         guard,
         bytes: service.bytes().clone(),
+        small: admission::Bytes::new(door::SMALL * u64::from(config.http2.max_connections)),
         drain: drain.clone(),
         most: most as u64,
         message_time: config.http2.message_time(),
@@ -109,18 +113,21 @@ pub async fn serve(
             let most = settings.max_connections as usize;
             let one =
                 |stream| connection::serve(stream, tls.clone(), Arc::clone(&house), Arc::clone(&settings));
-            let accepting = accept(&listener, &mut connections, most, one);
-            let told = async {
-                shutdown.await;
-                tracing::info!("shutting down");
-                health::tell(&health, false).await;
-                sleep(notice).await;
-            };
+            let mut accepting = pin!(accept(&listener, &mut connections, most, one));
+            let mut refreshing = pin!(refresh(&house, tls.as_ref()));
             tokio::select! {
-                () = told => {}
-                () = accepting => {}
+                () = shutdown => {}
+                () = &mut accepting => {}
+                () = &mut refreshing => {}
                 () = health::watch(&health, &service) => {}
-                () = refresh(&house, tls.as_ref()) => {}
+            }
+            tracing::info!("shutting down");
+            // Nobody says otherwise from here on.
+            health::tell(&health, false).await;
+            tokio::select! {
+                () = sleep(notice) => {}
+                () = accepting => {}
+                () = refreshing => {}
             }
         }
         // From here on nobody can connect.
@@ -133,8 +140,8 @@ pub async fn serve(
             let all = async { while connections.join_next().await.is_some() {} };
             let _ = timeout(FAREWELL, all).await;
         }
-        // A model that is being loaded is waited for.
-        let _ = tokio::task::spawn_blocking(move || drop(watching)).await;
+        // A model that is being loaded is waited for, but not for long.
+        let _ = timeout(FAREWELL, tokio::task::spawn_blocking(move || drop(watching))).await;
         tracing::info!("shut down");
         Ok(())
     };
