@@ -43,6 +43,11 @@ impl Messages {
         self.lock().push_back(held);
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Held>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -210,3 +210,76 @@ where
         SizeHint::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Frames that have come already.
+    struct Come(VecDeque<Bytes>);
+
+    impl Body for Come {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            Poll::Ready(self.0.pop_front().map(|data| Ok(Frame::data(data))))
+        }
+    }
+
+    fn message(compressed: u8, length: u32) -> Vec<u8> {
+        let prefix = [&[compressed][..], &length.to_be_bytes()].concat();
+        [prefix, vec![7; if compressed == 0 { length as usize } else { 0 }]].concat()
+    }
+
+    /// What is handed on of frames of so many bytes each, and how many messages were let in; 4 KiB of messages may be in memory,
+    /// of which `taken` are.
+    async fn read(bytes: Vec<u8>, each: usize, kind: Kind, taken: u64) -> (Result<Vec<u8>, Status>, usize) {
+        let frames = bytes.chunks(each).map(Bytes::copy_from_slice).collect();
+        let memory = admission::Bytes::new(8 << 10);
+        let _taken = memory.take(Class::Interactive, taken).unwrap();
+        let messages = Messages::default();
+        let limits = Limits { kind, message: 4 << 10, time: Duration::from_millis(50), deadline: None };
+        let mut body = Metered::new(Come(frames), memory, messages.clone(), limits);
+        let mut read = Vec::new();
+        loop {
+            match std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+                None => break,
+                Some(Ok(frame)) => read.extend(frame.into_data().unwrap()),
+                Some(Err(status)) => return (Err(status), messages.count()),
+            }
+        }
+        (Ok(read), messages.count())
+    }
+
+    #[tokio::test]
+    async fn messages_are_handed_on_as_they_came_however_they_are_cut() {
+        let sent = [message(0, 0), message(0, 1500), message(0, 3), message(0, 900)].concat();
+        for each in [1, 2, 3, 5, 7, 1000, 5000] {
+            let (read, count) = read(sent.clone(), each, Kind::Many, 0).await;
+            assert_eq!((read.unwrap(), count), (sent.clone(), 4), "{each}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_compressed_message_counts_as_the_largest_that_is_read() {
+        for (compressed, fits) in [(0, true), (1, false)] {
+            let (read, count) = read(message(compressed, 10), 100, Kind::One, 5 << 10).await;
+            assert_eq!((read.is_ok(), count), (fits, usize::from(fits)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_message_waits_for_its_bytes_for_a_while_or_is_one_too_many() {
+        let sent = [message(0, 10), message(0, 4000)].concat();
+        let (refused, count) = read(sent.clone(), 100, Kind::One, 0).await;
+        assert_eq!((refused.unwrap_err().code(), count), (tonic::Code::InvalidArgument, 1));
+        let (waited, count) = read(sent, 100, Kind::Many, 2 << 10).await;
+        assert_eq!((waited.unwrap_err().code(), count), (tonic::Code::ResourceExhausted, 1));
+    }
+}
