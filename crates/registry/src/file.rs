@@ -2,7 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use crate::BundleError;
 
@@ -30,7 +33,12 @@ pub(crate) fn read(dir: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Bundle
         };
         return Err(BundleError::NotRegular { file: name.into(), kind });
     }
-    let file = File::open(&path).map_err(failed)?;
+    // What was looked at may have been exchanged: a link is not followed, and a pipe does not wait for its writer.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = File::options().read(true).custom_flags(flags).open(&path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(BundleError::NotRegular { file: name.into(), kind: "a device, pipe or socket" });
+    }
     let size = file.metadata().map_err(failed)?.len();
     capped(file, size, limit).map_err(failed)?.ok_or(BundleError::TooLarge { file: name.into(), limit })
 }

@@ -7,6 +7,9 @@
 mod bytes;
 mod gate;
 
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unmask_core::Violation;
 
 use self::gate::Gate;
@@ -33,7 +36,11 @@ pub(crate) struct Admission {
     passes: Gate,
     messages: Bytes,
     pixels: Bytes,
+    beginning: Arc<Semaphore>,
 }
+
+/// Datasets that begin at the same time: each may have to wait until its model is loaded, on a thread.
+const BEGINNING: usize = 4;
 
 /// A place, held until it is dropped.
 pub(crate) struct Place(#[expect(dead_code, reason = "held for its end")] Held);
@@ -48,6 +55,7 @@ impl Admission {
             passes: Gate::new(config.server.passes()),
             messages: Bytes::new(config.server.max_bytes),
             pixels: Bytes::new(config.image.max_bytes),
+            beginning: Arc::new(Semaphore::new(BEGINNING)),
         }
     }
 
@@ -59,6 +67,11 @@ impl Admission {
     /// A place for a request.
     pub(crate) fn enter(&self, class: Class) -> Result<Place, RequestError> {
         self.places.enter(class, 1).map(Place).ok_or_else(|| Shortage::Places.into())
+    }
+
+    /// A dataset's turn to begin.
+    pub(crate) async fn begin(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.beginning).acquire_owned().await.ok()
     }
 
     /// A place for a picture of a dataset, when there is one.

@@ -111,11 +111,12 @@ where
     let first = requests.next().await.transpose().map_err(oversize::renamed)?.unwrap_or_default();
     let plan = arrival.message();
     // A full server says so at once.
-    let place = state.admission.enter(Class::Bulk).map_err(|e| refuse(span, &e, ""))?;
+    state.admission.enter(Class::Bulk).map_err(|e| refuse(span, &e, ""))?;
+    let turn = state.admission.begin().await;
     let own = asker.clone();
     let job = super::blocking(move || {
         // The model may have to be loaded.
-        let _place = place;
+        let _turn = turn;
         begin(first, &own)
     });
     let job = job.await.map_err(|e| refuse(span, &e, ""))?;
