@@ -128,15 +128,20 @@ async fn a_request_that_is_whole_and_does_not_end_gives_its_memory_back() {
 async fn whoever_needs_no_token_takes_no_memory_from_others() {
     let settings = [("server.max_bytes", "2097152"), ("server.max_message_bytes", "1048576")];
     let server = Started::with(&settings).await;
-    let mut raw = Raw::connect(server.address).await;
     let mut open = Vec::new();
-    for _ in 0..8 {
-        let (response, mut body) = raw.open("/grpc.health.v1.Health/Check").await.unwrap();
-        body.send_data(prefix(0, 1 << 20), false).unwrap();
-        open.push((response, body));
+    // A grain of memory each, as many as there are, and none of them ever comes.
+    for _ in 0..17 {
+        let mut raw = Raw::connect(server.address).await;
+        for _ in 0..128 {
+            let (response, mut body) = raw.open("/grpc.health.v1.Health/Check").await.unwrap();
+            body.send_data(prefix(0, 1000), false).unwrap();
+            open.push((response, body));
+        }
     }
-    for (response, _body) in open {
-        assert_eq!(status(response).await.0, Code::ResourceExhausted);
-    }
+    // What is larger than they need is refused.
+    let mut raw = Raw::connect(server.address).await;
+    let (response, mut body) = raw.open("/grpc.health.v1.Health/Check").await.unwrap();
+    body.send_data(prefix(0, 1 << 20), false).unwrap();
+    assert_eq!(status(response).await.0, Code::ResourceExhausted);
     assert!(server.client().await.predict(one()).await.is_ok());
 }
