@@ -16,7 +16,8 @@ use unmask_protocol::v1::{
 };
 use unmask_registry::sha256;
 use unmask_server::Service;
-use unmask_tests::{Root, explain, image_fill, model, rise, sample};
+use unmask_tests::started::Started;
+use unmask_tests::{Root, explain, image_fill, model, rise, sample, until};
 
 /// A service that records into a folder which dies with the value.
 struct Recorded {
@@ -336,4 +337,47 @@ fn a_file_that_cannot_be_opened_keeps_the_server_from_starting() {
     let config = Root::new(&[]).config(&[("audit.file", "/nowhere/audit.jsonl")]);
     let error = Service::open(&config).err().unwrap().to_string();
     assert_eq!(error, "audit.file: cannot open /nowhere/audit.jsonl: No such file or directory (os error 2)");
+}
+
+/// The codes on record once there are so many.
+async fn codes(file: &Path, count: usize) -> Vec<String> {
+    until(|| records(file).len() >= count).await;
+    records(file).iter().map(|record| record["code"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_deadline_cuts_off_is_on_record_as_it_was_answered() {
+    let recorded = Recorded::new(&[]);
+    let kind = segmentation::Kind::Quickshift(v1::QuickshiftSegmentation::default());
+    for i in 0..20 {
+        let segmentation = Some(v1::Segmentation { kind: Some(kind.clone()) });
+        let mut request = Request::new(v1::ExplainRequest { segmentation, ..explaining("late") });
+        request.set_timeout(std::time::Duration::from_millis(2 * i));
+        let status = recorded.service.explain(request).await.err().map_or(Code::Ok, |status| status.code());
+        let codes = codes(&recorded.file(), i as usize + 1).await;
+        let expected = if status == Code::Ok { "OK" } else { "DEADLINE_EXCEEDED" };
+        assert_eq!((codes.len(), codes.last().unwrap().as_str()), (i as usize + 1, expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_shutdown_cuts_off_is_on_record_as_it_was_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("audit.jsonl");
+    let settings = [("audit.file", file.to_str().unwrap()), ("drain.grace_seconds", "1")];
+    let mut server = Started::with(&settings).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let mut client = server.client().await;
+        calls.spawn(async move {
+            client.explain(v1::ExplainRequest { method: Some(rise(50_000)), ..explaining("cut off") }).await
+        });
+    }
+    until(|| server.service.waiting().1 == 8).await;
+    server.stop();
+    while let Some(call) = calls.join_next().await {
+        assert_eq!(call.unwrap().unwrap_err().code(), Code::Unavailable);
+    }
+    server.done.await.unwrap();
+    assert_eq!(codes(&file, 8).await, ["UNAVAILABLE"; 8]);
 }

@@ -9,12 +9,13 @@ use unmask_tests::started::Started;
 use super::raw::{EXPLAIN, PREDICT, Raw, prefix, status};
 use super::{masks, one};
 
+/// Memory for two of the largest messages.
+const SMALL: [(&str, &str); 2] = [("server.max_bytes", "4194304"), ("server.max_message_bytes", "2097152")];
 const FULL: &str = "this server's memory for messages and pictures is taken up; try again later";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_let_in_by_its_announcement_and_not_by_what_has_come_of_it() {
-    let settings = [("server.max_bytes", "4194304"), ("server.max_message_bytes", "2097152")];
-    let server = Started::with(&settings).await;
+    let server = Started::with(&SMALL).await;
     let mut raw = Raw::connect(server.address).await;
     // Two announcements take up everything, though not a byte of either has come, and a third finds nothing.
     let mut open = Vec::new();
@@ -37,12 +38,7 @@ async fn a_message_is_let_in_by_its_announcement_and_not_by_what_has_come_of_it(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_never_comes_gives_its_memory_back() {
-    let settings = [
-        ("server.max_bytes", "4194304"),
-        ("server.max_message_bytes", "2097152"),
-        ("http2.message_seconds", "1"),
-    ];
-    let server = Started::with(&settings).await;
+    let server = Started::with(&[SMALL[0], SMALL[1], ("http2.message_seconds", "1")]).await;
     let mut raw = Raw::connect(server.address).await;
     let (_silent, mut slow) = (raw.announce(2 << 20).await, raw.announce(2 << 20).await);
     // A byte now and then is not a message either.
@@ -94,12 +90,7 @@ async fn decoding_a_picture_needs_room_for_its_pixels() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_whole_and_does_not_end_gives_its_memory_back() {
-    let settings = [
-        ("server.max_bytes", "4194304"),
-        ("server.max_message_bytes", "2097152"),
-        ("http2.message_seconds", "1"),
-    ];
-    let server = Started::with(&settings).await;
+    let server = Started::with(&[SMALL[0], SMALL[1], ("http2.message_seconds", "1")]).await;
     let mut raw = Raw::connect(server.address).await;
     let message = prost::Message::encode_to_vec(&one());
     for path in [PREDICT, "/grpc.health.v1.Health/Check"] {

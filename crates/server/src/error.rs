@@ -198,41 +198,19 @@ pub(crate) fn code(error: &RequestError) -> Code {
 
 impl RequestError {
     /// The error of something that lies below `path`.
-    pub(crate) fn below(self, path: &str) -> Self {
-        let below = |v: Violation| Violation { field: format!("{path}.{}", v.field), ..v };
-        match self {
-            Self::Invalid(violations) => Self::Invalid(violations.into_iter().map(below).collect()),
-            Self::NoModel(violation) => Self::NoModel(below(violation)),
-            error @ (Self::Full(_)
-            | Self::NoRoom { .. }
-            | Self::TooDear { .. }
-            | Self::Unknown(_)
-            | Self::Forbidden(_)
-            | Self::Silent
-            | Self::Draining
-            | Self::Unrecorded
-            | Self::Forward(_)
-            | Self::Panicked) => error,
+    pub(crate) fn below(mut self, path: &str) -> Self {
+        let below = |violation: &mut Violation| violation.field = format!("{path}.{}", violation.field);
+        if let Self::Invalid(violations) = &mut self {
+            violations.iter_mut().for_each(below);
+        } else if let Self::NoModel(violation) = &mut self {
+            below(violation);
         }
+        self
     }
 
     /// What came before there was anything to answer.
     pub(crate) fn cut_off(&self) -> Option<Ended> {
-        match self {
-            Self::Forward(ForwardError::Unanswered(ended)) => Some(*ended),
-            Self::Invalid(_)
-            | Self::NoModel(_)
-            | Self::Full(_)
-            | Self::NoRoom { .. }
-            | Self::TooDear { .. }
-            | Self::Unknown(_)
-            | Self::Forbidden(_)
-            | Self::Silent
-            | Self::Draining
-            | Self::Unrecorded
-            | Self::Forward(_)
-            | Self::Panicked => None,
-        }
+        if let Self::Forward(ForwardError::Unanswered(ended)) = self { Some(*ended) } else { None }
     }
 
     /// Whether it comes before the first pass.
@@ -256,25 +234,14 @@ impl RequestError {
         if !request_id.is_empty() {
             details.set_request_info(request_id, "");
         }
-        match self {
-            Self::Invalid(violations) => set_violations(&mut details, violations),
-            Self::NoModel(violation) => set_violations(&mut details, std::slice::from_ref(violation)),
-            Self::Full(Shortage::Quota { wait }) => {
-                details.set_retry_info(Some(*wait));
-            }
-            Self::Full(Shortage::Places | Shortage::Passes | Shortage::Memory)
-            | Self::NoRoom { .. }
-            | Self::Forward(ForwardError::Overloaded { .. }) => {
-                details.set_retry_info(Some(RETRY));
-            }
-            Self::TooDear { .. }
-            | Self::Unknown(_)
-            | Self::Forbidden(_)
-            | Self::Silent
-            | Self::Draining
-            | Self::Unrecorded
-            | Self::Forward(_)
-            | Self::Panicked => {}
+        if let Self::Invalid(violations) = self {
+            set_violations(&mut details, violations);
+        } else if let Self::NoModel(violation) = self {
+            set_violations(&mut details, std::slice::from_ref(violation));
+        }
+        if code(self) == Code::ResourceExhausted {
+            let quota = if let Self::Full(Shortage::Quota { wait }) = self { Some(*wait) } else { None };
+            details.set_retry_info(quota.or(Some(RETRY)));
         }
         Status::with_error_details(code(self), self.to_string(), details)
     }

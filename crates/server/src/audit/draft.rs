@@ -1,5 +1,7 @@
-//! A record in the making. It costs nothing where nothing is recorded.
+//! A record in the making, which the work on a request and whoever waits for it share. It costs nothing where nothing is
+//! recorded.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -21,8 +23,9 @@ pub(crate) struct Who {
     pub(crate) subject: Option<String>,
 }
 
-/// What is known of a request so far.
-pub(crate) struct Draft(Option<Box<Known>>);
+/// What is known of a request so far. Clones are of the same record.
+#[derive(Clone)]
+pub(crate) struct Draft(Option<Arc<Mutex<Known>>>);
 
 struct Known {
     began: Instant,
@@ -42,7 +45,7 @@ impl Draft {
     }
 
     pub(super) fn new(call: &'static str, request_id: &str, who: &Who, wants_image: bool) -> Self {
-        Self(Some(Box::new(Known {
+        Self(Some(Arc::new(Mutex::new(Known {
             began: Instant::now(),
             call,
             request_id: request_id.to_owned(),
@@ -52,43 +55,47 @@ impl Draft {
             wants_image,
             image_sha256: None,
             resolved: Json::Null,
-        })))
+        }))))
+    }
+
+    fn known(&self) -> Option<MutexGuard<'_, Known>> {
+        Some(self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The same of an item of a dataset.
-    pub(crate) fn item(mut self, id: &str) -> Self {
-        if let Some(known) = &mut self.0 {
+    pub(crate) fn item(self, id: &str) -> Self {
+        if let Some(mut known) = self.known() {
             known.item = Some(id.to_owned());
         }
         self
     }
 
     /// Learns the picture's digest, where that is wanted.
-    pub(crate) fn image(&mut self, bytes: &[u8]) {
-        if let Some(known) = &mut self.0
+    pub(crate) fn image(&self, bytes: &[u8]) {
+        if let Some(mut known) = self.known()
             && known.wants_image
         {
             known.image_sha256 = Some(sha256(bytes));
         }
     }
 
-    pub(crate) fn predict(&mut self, subject: &Subject) {
+    pub(crate) fn predict(&self, subject: &Subject) {
         let crop = Some(encode::rect(subject.crop));
         self.learn(subject, || json("Resolved", &v1::Resolved { crop, ..v1::Resolved::default() }));
     }
 
-    pub(crate) fn explain(&mut self, job: &ExplainJob) {
+    pub(crate) fn explain(&self, job: &ExplainJob) {
         self.learn(&job.subject, || json("Resolved", &encode::resolved(job)));
     }
 
-    pub(crate) fn evaluate(&mut self, job: &EvaluateJob) {
+    pub(crate) fn evaluate(&self, job: &EvaluateJob) {
         self.learn(&job.subject, || {
             json("EvaluationPlan", &encode::plan(&job.plan, job.subject.served.spec()))
         });
     }
 
-    fn learn(&mut self, subject: &Subject, resolved: impl FnOnce() -> Json) {
-        if let Some(known) = &mut self.0 {
+    fn learn(&self, subject: &Subject, resolved: impl FnOnce() -> Json) {
+        if let Some(mut known) = self.known() {
             let ModelSpec { name, version, digest, .. } = &**subject.served.spec();
             let (name, version, sha256) = (name.clone(), version.clone(), digest.clone());
             known.model = Some(Model { name, version, sha256 });
@@ -97,8 +104,8 @@ impl Draft {
     }
 
     /// The finished line with its newline; none where nothing is recorded.
-    pub(super) fn line(self, code: Code, message: &str, said: Option<Said<'_>>) -> Option<String> {
-        let known = self.0?;
+    pub(super) fn line(&self, code: Code, message: &str, said: Option<Said<'_>>) -> Option<String> {
+        let known = self.known()?;
         let said = said.unwrap_or_default();
         let record = Record {
             schema: SCHEMA,
@@ -167,7 +174,7 @@ mod tests {
     #[test]
     fn a_digest_of_the_picture_is_made_only_where_it_is_wanted() {
         for (wanted, expected) in [(false, Json::Null), (true, sha256(b"picture").into())] {
-            let mut draft = Draft::new("predict", "r", &Who::default(), wanted);
+            let draft = Draft::new("predict", "r", &Who::default(), wanted);
             draft.image(b"picture");
             let read: Json = serde_json::from_str(&draft.line(Code::Ok, "", None).unwrap()).unwrap();
             assert_eq!(read["image_sha256"], expected);

@@ -74,7 +74,7 @@ impl Audit {
     /// What was given, or [`RequestError::Unrecorded`] where that is required and could not be done.
     pub(crate) fn record<T: Decision>(
         &self,
-        draft: Draft,
+        draft: &Draft,
         done: Result<T, RequestError>,
     ) -> Result<T, RequestError> {
         let (code, message) = match &done {
@@ -92,7 +92,7 @@ impl Audit {
     ///
     /// # Errors
     /// Always: the error, or [`RequestError::Unrecorded`].
-    pub(crate) fn refused(&self, draft: Draft, error: RequestError) -> RequestError {
+    pub(crate) fn refused(&self, draft: &Draft, error: RequestError) -> RequestError {
         let Err(error) = self.record::<Infallible>(draft, Err(error));
         error
     }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn without_a_file_nothing_is_recorded_and_everything_is_answered() {
         let audit = Audit::open(&config::Audit::default()).unwrap();
-        let error = audit.refused(audit.draft("predict", "r", &Who::default()), RequestError::Draining);
+        let error = audit.refused(&audit.draft("predict", "r", &Who::default()), RequestError::Draining);
         assert_eq!((error, audit.lost()), (RequestError::Draining, 0));
     }
 
@@ -177,7 +177,7 @@ mod tests {
             let file = Some("/dev/full".into());
             let audit = Audit::open(&config::Audit { file, required, image_sha256: false }).unwrap();
             assert_eq!(
-                audit.refused(audit.draft("predict", "r", &Who::default()), RequestError::Panicked),
+                audit.refused(&audit.draft("predict", "r", &Who::default()), RequestError::Panicked),
                 expected
             );
             let status =

@@ -2,8 +2,10 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 /// The name of standard output.
 const STDOUT: &str = "-";
@@ -53,8 +55,15 @@ impl Sink {
 
 impl Appended {
     fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        // A pipe would take records that nobody reads, and then none.
+        let mut file = options.custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
         let metadata = file.metadata()?;
+        let kind = metadata.file_type();
+        if !kind.is_file() && !kind.is_char_device() {
+            return Err(io::Error::other("it is neither a file nor a device"));
+        }
         let torn = metadata.is_file() && metadata.len() > 0 && !ends_a_line(&mut file)?;
         Ok(Self { path: path.to_owned(), file, identity: identity(&metadata), torn })
     }
@@ -119,6 +128,24 @@ mod tests {
         }
         assert_eq!(read(&path), "one\ntwo\n");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_takes_no_record_and_holds_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.jsonl");
+        let mut sink = Sink::open(&path).unwrap();
+        let pipe = || {
+            std::fs::remove_file(&path).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        };
+        pipe();
+        let error = sink.append(b"one\n").unwrap_err().to_string();
+        assert_eq!(error, "it is neither a file nor a device");
+        assert!(Sink::open(&path).is_err());
+        std::fs::remove_file(&path).unwrap();
+        sink.append(b"two\n").unwrap();
+        assert_eq!(read(&path), "two\n");
     }
 
     #[test]

@@ -331,7 +331,7 @@ async fn evaluate(
     job: Arc<DatasetJob>,
     picture: v1::DatasetPicture,
     message: Option<Held>,
-    mut draft: Draft,
+    draft: Draft,
 ) -> Result<v1::EvaluateResponse, RequestError> {
     let Asker { state, arrival } = asker;
     let tenant = arrival.identity.tenant;
@@ -383,7 +383,7 @@ async fn evaluate(
             let answer = encode::evaluated(String::new(), &job, answer);
             Ok(v1::EvaluateResponse { resolved: None, ..answer })
         });
-        state.audit.record(draft, done)
+        state.audit.record(&draft, done)
     })
     .await
 }

@@ -7,7 +7,9 @@ mod model;
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tonic::{Request, Response, Status};
@@ -162,9 +164,7 @@ impl Service {
     async fn answer<J: Priced, T: Decision + Send + 'static>(
         &self,
         asked: Asked<'_>,
-        decode: impl FnOnce(&State, Vec<Violation>, &Tenant, &mut Draft) -> Result<J, RequestError>
-        + Send
-        + 'static,
+        decode: impl FnOnce(&State, Vec<Violation>, &Tenant, &Draft) -> Result<J, RequestError> + Send + 'static,
         run: impl FnOnce(&State, String, &J, &Caller) -> Result<(T, u64), RequestError> + Send + 'static,
     ) -> Result<Response<T>, Status> {
         let Asked { call, request_id, priority, arrival } = asked;
@@ -195,19 +195,15 @@ impl Service {
         };
         let guard = Guard(caller.cancel.clone());
         let (state, own) = (Arc::clone(&self.state), id.clone());
-        // Whoever comes first, the end of the work or the end of its time, takes the draft and records what is answered.
-        let draft = Arc::new(Mutex::new(Some(draft)));
-        let working = Arc::clone(&draft);
+        // Whoever comes first, the end of the work or the end of its time, records what is answered.
+        let over = Arc::new(AtomicBool::new(false));
+        let (learning, ends) = (draft.clone(), Arc::clone(&over));
         let done = span.in_scope(|| {
             blocking(move || {
                 // Given back when the work has ended, not when the client has gone.
                 let _held = (message, place);
                 let done = caught(|| {
-                    let job = {
-                        let mut draft = lock(&working);
-                        let draft = draft.as_mut().ok_or(ForwardError::Cancelled)?;
-                        decode(&state, wrong, &tenant, draft)?
-                    };
+                    let job = decode(&state, wrong, &tenant, &learning)?;
                     let price = job.price(&state.limits);
                     let _paid = state.admission.buy(class, price)?;
                     let mut charge = tenant.charge(price)?;
@@ -221,26 +217,21 @@ impl Service {
                         Ok(answer)
                     }
                 });
-                let draft = lock(&working).take();
-                match draft {
-                    Some(draft) => state.audit.record(draft, done),
-                    None => done,
-                }
+                if ends.swap(true, Ordering::Relaxed) { done } else { state.audit.record(&learning, done) }
             })
         });
+        let mut done = pin!(done);
         let done = tokio::select! {
             biased;
-            done = done => done,
-            error = self.cut_off(arrival.deadline) => {
-                drop(guard);
-                let state = Arc::clone(&self.state);
-                let recorded = blocking(move || {
-                    let draft = lock(&draft).take();
-                    let refused = |draft| state.audit.refused(draft, error.clone());
-                    Err::<T, _>(draft.map_or_else(|| error.clone(), refused))
-                });
-                recorded.await
-            }
+            done = &mut done => done,
+            error = self.cut_off(arrival.deadline) => match over.swap(true, Ordering::Relaxed) {
+                // The work has ended this moment, and is on record as it ended.
+                true => done.await,
+                false => {
+                    drop(guard);
+                    Err(refused(&self.state, draft, error).await)
+                }
+            },
         };
         let answer = done.map_err(|e| refuse(&span, &e, &id))?;
         span.in_scope(|| tracing::info!("answered"));
@@ -307,7 +298,7 @@ async fn refused(state: &Arc<State>, draft: Draft, error: RequestError) -> Reque
         return error;
     }
     let state = Arc::clone(state);
-    let Err(error) = blocking(move || Err::<Infallible, _>(state.audit.refused(draft, error))).await;
+    let Err(error) = blocking(move || Err::<Infallible, _>(state.audit.refused(&draft, error))).await;
     error
 }
 
@@ -319,10 +310,6 @@ fn spent<T>(ran: &Result<T, RequestError>, passes: impl FnOnce(&T) -> u64) -> u6
         Err(error) if error.is_free() => 0,
         Err(_) => u64::MAX,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whoever asks, for the record.

@@ -279,21 +279,11 @@ impl<'a> Work<'a> {
             let logits = whole(self.forward, &[picture])?.row(0).to_vec();
             Ok(self.map(making, picture, &logits, &fill, &segments)?.map)
         };
-        made().map_err(|error| match error {
-            RequestError::Forward(error) => error,
-            error @ (RequestError::Invalid(_)
-            | RequestError::NoModel(_)
-            | RequestError::Full(_)
-            | RequestError::NoRoom { .. }
-            | RequestError::TooDear { .. }
-            | RequestError::Unknown(_)
-            | RequestError::Forbidden(_)
-            | RequestError::Silent
-            | RequestError::Draining
-            | RequestError::Unrecorded
-            | RequestError::Panicked) => {
-                ForwardError::Backend { model: spec.id(), reason: error.to_string() }
+        made().map_err(|error| {
+            if let RequestError::Forward(error) = error {
+                return error;
             }
+            ForwardError::Backend { model: spec.id(), reason: error.to_string() }
         })
     }
 
