@@ -7,7 +7,7 @@ use unmask_protocol::v1;
 use unmask_tests::started::Started;
 
 use super::raw::{EXPLAIN, PREDICT, Raw, prefix, status};
-use super::{masks, one};
+use super::{masks, one, plan};
 
 /// Memory for two of the largest messages.
 const SMALL: [(&str, &str); 2] = [("server.max_bytes", "4194304"), ("server.max_message_bytes", "2097152")];
@@ -135,4 +135,7 @@ async fn whoever_needs_no_token_takes_no_memory_from_others() {
     body.send_data(prefix(0, 1 << 20), false).unwrap();
     assert_eq!(status(response).await.0, Code::ResourceExhausted);
     assert!(server.client().await.predict(one()).await.is_ok());
+    let mut answers =
+        server.evaluations().await.evaluate_dataset(tokio_stream::iter([plan()])).await.unwrap().into_inner();
+    assert!(answers.message().await.unwrap().is_some());
 }

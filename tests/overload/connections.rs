@@ -58,6 +58,17 @@ async fn headers_without_an_end_end_their_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn headers_that_are_too_large_are_refused() {
+    let server = Started::with(&[]).await;
+    for (bytes, fits) in [(12_000, true), (20_000, false)] {
+        let mut request = tonic::Request::new(one());
+        request.metadata_mut().insert("x-large", "a".repeat(bytes).parse().unwrap());
+        assert_eq!(server.client().await.predict(request).await.is_ok(), fits, "{bytes}");
+    }
+    is_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn idle_streams_are_bounded_and_keep_nobody_out() {
     let server = Started::with(&[("http2.max_streams", "16")]).await;
     let mut open = Vec::new();

@@ -8,8 +8,8 @@ use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
 use unmask_tests::started::Started;
 use unmask_tests::until;
 
-use super::masks;
 use super::raw::{EXPLAIN, Raw, prefix, status};
+use super::{masks, plan};
 
 fn within<T>(message: T, time: Duration) -> Request<T> {
     let mut request = Request::new(message);
@@ -41,20 +41,6 @@ async fn a_deadline_holds_while_a_message_is_on_its_way() {
     assert_eq!(status(response).await.0, Code::DeadlineExceeded);
 }
 
-/// One small explanation, and a metric without a pass.
-fn plan() -> v1::EvaluateDatasetRequest {
-    let plan = v1::EvaluationPlan {
-        candidates: vec![v1::Candidate {
-            kind: Some(v1::candidate::Kind::Method(unmask_tests::rise(128))),
-            ..Default::default()
-        }],
-        metrics: vec![v1::Metric { kind: Some(v1::metric::Kind::Entropy(v1::Entropy::default())) }],
-        ..Default::default()
-    };
-    let plan = v1::DatasetPlan { plan: Some(plan), ..Default::default() };
-    v1::EvaluateDatasetRequest { kind: Some(v1::evaluate_dataset_request::Kind::Plan(plan)) }
-}
-
 /// A plan, and then nothing for ever.
 fn silent() -> impl tokio_stream::Stream<Item = v1::EvaluateDatasetRequest> + Send {
     tokio_stream::StreamExt::chain(tokio_stream::iter([plan()]), tokio_stream::pending())
@@ -80,7 +66,11 @@ async fn a_stream_that_is_late_ends_as_late() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_its_rows_keeps_nobody_out_and_is_let_go() {
-    let server = Started::with(&[("server.max_jobs", "2"), ("http2.idle_seconds", "2")]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("audit.jsonl");
+    let settings =
+        [("server.max_jobs", "2"), ("http2.idle_seconds", "2"), ("audit.file", file.to_str().unwrap())];
+    let server = Started::with(&settings).await;
     let url = format!("http://{}", server.address);
     // No row fits into the window of such a client.
     let deaf = tonic::transport::Channel::from_shared(url).unwrap().initial_stream_window_size(1);
@@ -98,5 +88,13 @@ async fn a_client_that_does_not_read_its_rows_keeps_nobody_out_and_is_let_go() {
     for _ in 0..4 {
         assert!(server.client().await.predict(super::one()).await.is_ok());
     }
+    // The end of the stream is on record, though its client does not read it.
+    let ended = || {
+        let records = std::fs::read_to_string(&file).unwrap();
+        records
+            .lines()
+            .any(|line| line.contains("\"evaluate_dataset\"") && line.contains("\"DEADLINE_EXCEEDED\""))
+    };
+    until(ended).await;
     drop(answers);
 }

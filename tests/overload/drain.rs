@@ -64,7 +64,8 @@ async fn what_is_not_done_within_the_grace_is_unavailable() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dataset_gets_the_rows_of_what_was_read_and_is_to_go_on_elsewhere() {
-    let mut server = Started::with(&[]).await;
+    // There would be time for all of them.
+    let mut server = Started::with(&[("drain.grace_seconds", "3600")]).await;
     let plan = v1::EvaluationPlan {
         candidates: vec![v1::Candidate {
             kind: Some(v1::candidate::Kind::Method(unmask_tests::rise(256))),
@@ -97,6 +98,7 @@ async fn a_dataset_gets_the_rows_of_what_was_read_and_is_to_go_on_elsewhere() {
         }
     };
     assert_eq!(status.code(), Code::Unavailable, "{status}");
-    assert!((2..100).contains(&rows), "{rows}");
+    // Those that were under way or on their way to the client.
+    assert!((2..20).contains(&rows), "{rows}");
     tokio::time::timeout(LONG, server.done).await.unwrap().unwrap();
 }

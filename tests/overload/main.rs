@@ -21,3 +21,17 @@ fn masks(masks: u32) -> v1::ExplainRequest {
 fn one() -> v1::PredictRequest {
     v1::PredictRequest { image: request().image, ..v1::PredictRequest::default() }
 }
+
+/// One small explanation, and a metric without a pass.
+fn plan() -> v1::EvaluateDatasetRequest {
+    let plan = v1::EvaluationPlan {
+        candidates: vec![v1::Candidate {
+            kind: Some(v1::candidate::Kind::Method(unmask_tests::rise(128))),
+            ..Default::default()
+        }],
+        metrics: vec![v1::Metric { kind: Some(v1::metric::Kind::Entropy(v1::Entropy::default())) }],
+        ..Default::default()
+    };
+    let plan = v1::DatasetPlan { plan: Some(plan), ..Default::default() };
+    v1::EvaluateDatasetRequest { kind: Some(v1::evaluate_dataset_request::Kind::Plan(plan)) }
+}
