@@ -22,6 +22,11 @@ fn item(id: &str, kind: dataset_item::Kind) -> v1::EvaluateDatasetRequest {
     v1::EvaluateDatasetRequest { kind: Some(Asked::Item(item)) }
 }
 
+/// A row that is sent back.
+fn known(row: v1::DatasetRow) -> v1::EvaluateDatasetRequest {
+    item(&row.id.clone(), dataset_item::Kind::Row(row))
+}
+
 fn picture(id: &str, family: &str, image: Vec<u8>) -> v1::EvaluateDatasetRequest {
     let mask = Some(v1::Mask { image: sample("astronaut-mouth.mask.png") });
     let (family, label) = (family.to_owned(), String::new());
@@ -109,15 +114,18 @@ async fn rows_that_are_known_cost_nothing_and_give_the_same_summary() {
     let (rows, summary) = run(&service, whole).await.unwrap();
     let before = service.passes();
     let mut resumed = vec![plan(quick())];
-    resumed.extend(rows.iter().map(|row| item(&row.id, dataset_item::Kind::Row(row.clone()))));
+    resumed.extend(rows.iter().cloned().map(known));
     let (again, same) = run(&service, resumed).await.unwrap();
     assert_eq!(service.passes(), before);
     assert!(again == rows && same == summary);
     // A row of another plan is a failure of its own.
-    let other = vec![plan(metrics()), item("x", dataset_item::Kind::Row(rows[0].clone()))];
-    let (rows, _) = run(&service, other).await.unwrap();
-    let Some(dataset_row::Kind::Failure(failure)) = &rows[0].kind else { panic!("{rows:?}") };
-    assert!(failure.message.contains("is of another plan"), "{failure:?}");
+    let (other, _) = run(&service, vec![plan(metrics()), known(rows[0].clone())]).await.unwrap();
+    assert!(reason(&other[0]).contains("is of another plan"), "{other:?}");
+    // So is one that stands in another's place.
+    let moved = item("x", dataset_item::Kind::Row(rows[0].clone()));
+    let (moved, _) = run(&service, vec![plan(quick()), moved]).await.unwrap();
+    let said = "item.row: is of \"astronaut-mouth.png\" and stands as \"x\"";
+    assert_eq!((moved[0].id.as_str(), reason(&moved[0])), ("x", said));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,14 +221,11 @@ async fn a_row_that_is_sent_back_counts_only_where_it_can_be_one_of_ours() {
         (|row| row.family = "x".repeat(1 << 20), "has a family that no row has"),
         (|row| row.label = "\u{7}".into(), "has a label that no row has"),
     ];
-    let lie = |lie: &Lie| {
-        let mut row = rows[0].clone();
+    let mut requests = vec![plan(quick()), known(rows[0].clone())];
+    for (i, (lie, _)) in lies.iter().enumerate() {
+        let mut row = v1::DatasetRow { id: i.to_string(), ..rows[0].clone() };
         lie(&mut row);
-        row
-    };
-    let mut requests = vec![plan(quick()), item("a", dataset_item::Kind::Row(rows[0].clone()))];
-    for (i, (of, _)) in lies.iter().enumerate() {
-        requests.push(item(&i.to_string(), dataset_item::Kind::Row(lie(of))));
+        requests.push(known(row));
     }
     let (answers, summary) = run(&service, requests).await.unwrap();
     for (row, (_, words)) in answers[1..].iter().zip(&lies) {
@@ -231,13 +236,11 @@ async fn a_row_that_is_sent_back_counts_only_where_it_can_be_one_of_ours() {
     // Cost is told and not added up beyond what a number holds.
     let mut dear = rows[0].clone();
     inside(&mut dear).cost.as_mut().unwrap().run = u64::MAX;
-    let twice = ["a", "b"].map(|id| item(id, dataset_item::Kind::Row(dear.clone())));
+    let twice = ["a", "b"].map(|id| known(v1::DatasetRow { id: id.into(), ..dear.clone() }));
     assert!(run(&service, std::iter::once(plan(quick())).chain(twice).collect()).await.is_ok());
     // Each family has means of its own.
-    let many = (0..257).map(|i| {
-        let row = v1::DatasetRow { family: i.to_string(), ..rows[0].clone() };
-        item(&i.to_string(), dataset_item::Kind::Row(row))
-    });
+    let many = (0..257)
+        .map(|i| known(v1::DatasetRow { id: i.to_string(), family: i.to_string(), ..rows[0].clone() }));
     let (code, message, _) =
         status_of(&run(&service, std::iter::once(plan(quick())).chain(many).collect()).await.unwrap_err());
     assert!(code == Code::InvalidArgument && message.contains("more than 256 families"), "{message}");

@@ -79,6 +79,13 @@ async fn a_priority_must_be_allowed_and_the_usual_one_counts() {
             }
         }
     }
+    // One that there is not is told as that, and together with everything else that is wrong.
+    let request = v1::ExplainRequest { priority: 99, image: Vec::new(), ..request() };
+    let status = client.explain(with(request, Some(&token))).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    for words in ["priority: got 99, allowed are", "image: the picture has no bytes"] {
+        assert!(status.message().contains(words), "{status}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,6 +68,16 @@ async fn a_message_of_parts_without_end_is_refused_before_anything_is_made_of_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_read_is_its_senders_mistake() {
+    let server = Started::with(&[]).await;
+    let (response, mut body) = Raw::connect(server.address).await.open(EXPLAIN).await.unwrap();
+    body.send_data(prefix(0, 10), false).unwrap();
+    body.send_data(vec![0xFF; 10].into(), true).unwrap();
+    let (code, said) = status(response).await;
+    assert_eq!(code, Code::InvalidArgument, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn decoding_a_picture_needs_room_for_its_pixels() {
     let server = Started::with(&[("image.max_bytes", "24000000"), ("pool.workers", "1")]).await;
     let of = |side: u32| {

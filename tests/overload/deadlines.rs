@@ -41,6 +41,15 @@ async fn a_deadline_holds_while_a_message_is_on_its_way() {
     assert_eq!(status(response).await.0, Code::DeadlineExceeded);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_cannot_be_read_is_refused_and_not_taken_for_none() {
+    let server = Started::with(&[]).await;
+    let mut raw = Raw::connect(server.address).await;
+    let (response, _body) = raw.open_within(EXPLAIN, "5 seconds").await.unwrap();
+    let said = "grpc-timeout: got \"5 seconds\", allowed are one to eight digits and one of H, M, S, m, u, n";
+    assert_eq!(status(response).await, (Code::InvalidArgument, said.replace(' ', "%20").replace('"', "%22")));
+}
+
 /// A plan, and then nothing for ever.
 fn silent() -> impl tokio_stream::Stream<Item = v1::EvaluateDatasetRequest> + Send {
     tokio_stream::StreamExt::chain(tokio_stream::iter([plan()]), tokio_stream::pending())

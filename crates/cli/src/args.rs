@@ -82,6 +82,8 @@ pub(crate) struct ProveModel {
     #[arg(long = "domain")]
     pub(crate) domains: Vec<String>,
     #[arg(long)]
+    pub(crate) batch: usize,
+    #[arg(long)]
     pub(crate) memory_bytes: u64,
     #[arg(long)]
     pub(crate) seconds: u64,

@@ -8,8 +8,9 @@ use unmask_server::Proof;
 use crate::args::ProveModel;
 
 pub(crate) fn run(args: &ProveModel) -> ExitCode {
-    let ProveModel { bundle, digest, library, operators, domains, memory_bytes, seconds } = args.clone();
-    let proof = Proof { bundle, digest, library, operators, domains, memory_bytes, seconds };
+    let ProveModel { bundle, digest, library, operators, domains, batch, memory_bytes, seconds } =
+        args.clone();
+    let proof = Proof { bundle, digest, library, operators, domains, batch, memory_bytes, seconds };
     match proof.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {

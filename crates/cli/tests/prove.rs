@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -50,10 +51,15 @@ fn text(bytes: &[u8]) -> String {
 
 /// The hidden command itself, without a server that looks at the clock.
 fn prove(bundle: &Path, digest: &str, limits: [&str; 2]) -> Output {
+    proving(bundle, digest, limits).output().unwrap()
+}
+
+fn proving(bundle: &Path, digest: &str, limits: [&str; 2]) -> Command {
     let library = from_set_up("ORT_DYLIB_PATH");
     let mut command = Command::new(env!("CARGO_BIN_EXE_unmask"));
-    command.arg("prove-model").args(limits).args(["--digest", digest]);
-    command.arg("--bundle").arg(bundle).arg("--library").arg(library).output().unwrap()
+    command.arg("prove-model").args(limits).args(["--batch=2", "--digest", digest]);
+    command.arg("--bundle").arg(bundle).arg("--library").arg(library);
+    command
 }
 
 #[test]
@@ -68,6 +74,16 @@ fn a_model_that_takes_minutes_is_refused() {
     let printed = models("hostile-slow", &["models.probe_seconds=3"]);
     let reason = format!("{PROBE} did not end within 3 s (models.probe_seconds)");
     assert!(printed.contains(&reason), "{printed}");
+}
+
+#[test]
+fn a_model_whose_memory_grows_with_the_batch_is_refused_for_the_batches_that_it_would_get() {
+    let limit = "models.probe_memory_bytes=2147483648";
+    let printed = models("hostile-batch", &[limit, "pool.batch=8", "pool.workers=1"]);
+    let reason = format!("{PROBE} used more than 2 GiB of memory (models.probe_memory_bytes)");
+    assert!(printed.contains(&reason), "{printed}");
+    let printed = models("hostile-batch", &[limit, "pool.batch=2", "pool.workers=1"]);
+    assert!(!printed.contains("its first probe"), "{printed}");
 }
 
 #[test]
@@ -108,6 +124,39 @@ fn the_process_limits_its_own_time() {
     let bundle = from_set_up("TEST_FIXTURES").join("hostile-slow/1");
     let ended = prove(&bundle, &digest(&bundle), ["--memory-bytes=4294967296", "--seconds=1"]);
     assert!(ended.status.signal().is_some(), "{:?}", ended.status);
+}
+
+#[test]
+fn the_process_ends_with_the_one_that_started_it() {
+    let bundle = from_set_up("TEST_FIXTURES").join("hostile-slow/1");
+    let digest = digest(&bundle);
+    let proving = proving(&bundle, &digest, ["--memory-bytes=4294967296", "--seconds=600"]);
+    let line = [proving.get_program()].into_iter().chain(proving.get_args());
+    let line: Vec<_> = line.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{} & echo $!; wait", line.join(" "))]);
+    let mut shell = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut pid = String::new();
+    BufReader::new(shell.stdout.take().unwrap()).read_line(&mut pid).unwrap();
+    let proc = Path::new("/proc").join(pid.trim());
+    let about = |what: &str| std::fs::read_to_string(proc.join(what)).unwrap_or_default();
+    // It has limited itself, before which it has asked to end with the other.
+    until(|| about("limits").lines().any(|line| line.starts_with("Max cpu time") && line.contains(" 600 ")));
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    // Gone, or dead and not yet buried.
+    until(|| !proc.exists() || about("status").contains("State:\tZ"));
+}
+
+/// Waits for something that must come; the bound only keeps a broken test from hanging.
+fn until(mut done: impl FnMut() -> bool) {
+    for _ in 0..6000 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("it does not come");
 }
 
 #[test]

@@ -75,15 +75,15 @@ pub fn checkup(candidate: &Candidate, runtime: &Runtime, device: Device) -> Resu
     })
 }
 
-/// The first look at a model that nobody trusts: one session on the processor with one thread, the golden scores, and two
-/// pictures together.
+/// The first look at a model that nobody trusts: one session on the processor with one thread, the golden scores, and as many
+/// pictures together as will be.
 ///
 /// # Errors
 /// [`LoadError`] where the model is refused.
-pub fn first_probe(candidate: &Candidate, runtime: &Runtime) -> Result<(), LoadError> {
+pub fn first_probe(candidate: &Candidate, runtime: &Runtime, batch: usize) -> Result<(), LoadError> {
     let Candidate { spec, model, external, golden, print: _ } = candidate;
     let mut session = runtime.session(spec, model, external, Device::Cpu, 1)?;
-    probe(spec, golden, session.as_mut(), 2).map(|_| ())
+    probe(spec, golden, session.as_mut(), batch).map(|_| ())
 }
 
 fn growth(candidate: &Candidate, session: &mut dyn Backend, layout: Layout) -> Result<f64, BackendError> {

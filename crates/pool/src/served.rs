@@ -79,6 +79,11 @@ impl Settings {
         };
         self.devices.iter().map(|device| most(*device)).sum()
     }
+
+    /// Pictures that a session of the processor gets together at most.
+    pub fn most_at_once(&self) -> usize {
+        self.batch.unwrap_or(BATCH)
+    }
 }
 
 /// A model that answers. Dropping it closes its queue and waits for its workers.

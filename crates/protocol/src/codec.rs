@@ -53,7 +53,8 @@ impl<U: Message + Name + Default> Decoder for BoundedDecoder<U> {
             }
             parts::check(&U::full_name(), buf.chunk()).map_err(Status::invalid_argument)?;
         }
-        self.0.decode(buf)
+        // What cannot be read is its sender's mistake; prost's decoder calls it INTERNAL.
+        self.0.decode(buf).map_err(|unread| Status::invalid_argument(unread.message()))
     }
 
     fn buffer_settings(&self) -> BufferSettings {

@@ -1,7 +1,7 @@
 //! Messages and services of the contract in `proto/unmask/v1`, generated; no logic but that of how large a request may unfold.
 
 mod codec;
-mod parts;
+pub mod parts;
 
 pub use codec::BoundedCodec;
 

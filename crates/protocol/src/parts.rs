@@ -34,9 +34,12 @@ enum Inside {
     Varints,
 }
 
-/// Says what is too much, where a message has more parts than one of its kind may have. A message that cannot be read is
-/// somebody else's matter.
-pub(crate) fn check(name: &str, bytes: &[u8]) -> Result<(), String> {
+/// Looks whether a message, of which the contract's full name is given, has more parts than one of its kind may have. A message
+/// that cannot be read is somebody else's matter.
+///
+/// # Errors
+/// What is too much.
+pub fn check(name: &str, bytes: &[u8]) -> Result<(), String> {
     let most = if name == WITH_ROWS && !has(bytes, PLAN) { MOST_OF_ROWS } else { MOST };
     let mut left = most;
     match walk(name, bytes, DEEPEST, &mut left) {

@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 use unmask_pool::{Runtime, first_probe};
 use unmask_registry::{Candidate, Policy};
 
@@ -40,6 +40,8 @@ pub struct Proof {
     pub operators: Vec<String>,
     /// Operator domains that models may use beside ONNX's own.
     pub domains: Vec<String>,
+    /// Most pictures of a batch.
+    pub batch: usize,
     /// Bytes of addresses.
     pub memory_bytes: u64,
     /// Seconds of processor time.
@@ -61,6 +63,7 @@ impl Proof {
         give("library", &self.library);
         self.operators.iter().for_each(|operator| give("operator", operator));
         self.domains.iter().for_each(|domain| give("domain", domain));
+        give("batch", &self.batch.to_string());
         give("memory-bytes", &self.memory_bytes.to_string());
         give("seconds", &self.seconds.to_string());
         arguments
@@ -71,6 +74,8 @@ impl Proof {
     /// # Errors
     /// Why the model is refused, on one line.
     pub fn run(self) -> Result<(), String> {
+        // Nobody waits for it once its caller has been killed.
+        set_parent_process_death_signal(Some(Signal::KILL)).map_err(unlimited)?;
         limit(Resource::As, self.memory_bytes)?;
         // At the first second over it the system ends the process with a signal, at the next without.
         limit(Resource::Cpu, self.seconds)?;
@@ -87,13 +92,16 @@ impl Proof {
             ));
         }
         let runtime = Runtime::open(&self.library).map_err(|error| error.to_string())?;
-        first_probe(&candidate, &runtime).map_err(|error| error.to_string())
+        first_probe(&candidate, &runtime, self.batch).map_err(|error| error.to_string())
     }
 }
 
 fn limit(resource: Resource, most: u64) -> Result<(), String> {
-    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
-        .map_err(|error| format!("the process of the first probe cannot limit itself: {error}"))
+    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).map_err(unlimited)
+}
+
+fn unlimited(error: rustix::io::Errno) -> String {
+    format!("the process of the first probe cannot limit itself: {error}")
 }
 
 /// Proves models in processes of their own, or takes them as they are.
@@ -104,6 +112,7 @@ struct Means {
     program: PathBuf,
     library: PathBuf,
     policy: Policy,
+    batch: usize,
     memory_bytes: u64,
     seconds: u64,
 }
@@ -119,7 +128,8 @@ impl Prover {
                 )?;
                 let library = config.onnxruntime.library.clone();
                 let (memory_bytes, seconds) = (models.probe_memory_bytes, models.probe_seconds);
-                Ok(Self(Some(Means { program, library, policy: models.policy(), memory_bytes, seconds })))
+                let (policy, batch) = (models.policy(), config.pool_settings().most_at_once());
+                Ok(Self(Some(Means { program, library, policy, batch, memory_bytes, seconds })))
             }
         }
     }
@@ -144,6 +154,7 @@ impl Means {
             library: self.library.clone(),
             operators: self.policy.operators.iter().cloned().collect(),
             domains: self.policy.domains.iter().cloned().collect(),
+            batch: self.batch,
             memory_bytes: self.memory_bytes,
             seconds: self.seconds,
         };
@@ -262,8 +273,14 @@ mod tests {
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let policy = Policy { operators: ["If".into()].into(), domains: ["com.example".into()].into() };
-        let means =
-            Means { program, library: "libonnxruntime.so".into(), policy, memory_bytes: 4 << 30, seconds };
+        let means = Means {
+            program,
+            library: "libonnxruntime.so".into(),
+            policy,
+            batch: 8,
+            memory_bytes: 4 << 30,
+            seconds,
+        };
         means.prove("/models/m/1".as_ref(), "00ff")
     }
 
@@ -330,7 +347,7 @@ mod tests {
         assert_eq!(
             said,
             "prove-model --bundle=/models/m/1 --digest=00ff --library=libonnxruntime.so --operator=If \
-             --domain=com.example --memory-bytes=4294967296 --seconds=50"
+             --domain=com.example --batch=8 --memory-bytes=4294967296 --seconds=50"
         );
     }
 

@@ -5,15 +5,19 @@
 use std::sync::LazyLock;
 
 use peak_alloc::PeakAlloc;
-use prost::Message;
+use prost::{Message, Name};
 use unmask_explainer::image::{Limits, PictureError, decode, inspect};
-use unmask_protocol::v1;
+use unmask_protocol::{parts, v1};
 use unmask_server::fuzzing::Desk;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
 static DESK: LazyLock<Desk> = LazyLock::new(Desk::default);
+
+/// Most bytes of memory that one byte of a message unfolds into: an empty message is two bytes on the wire, and what grows is
+/// copied into something twice as large.
+const UNFOLDED: u64 = 1 << 10;
 
 /// A target and its name, which is that of its folder of seeds as well.
 pub type Target = (&'static str, fn(&[u8]));
@@ -43,9 +47,9 @@ pub fn request(bytes: &[u8]) {
 
 /// A row of a dataset that is known already, under a plan that is right.
 pub fn dataset_row(bytes: &[u8]) {
-    read(bytes, |row| {
-        let kind = Some(v1::dataset_item::Kind::Row(row));
-        let item = v1::DatasetItem { id: "known".into(), kind };
+    read(bytes, |row: v1::DatasetRow| {
+        let (id, kind) = (row.id.clone(), Some(v1::dataset_item::Kind::Row(row)));
+        let item = v1::DatasetItem { id, kind };
         DESK.dataset(
             asked(plan(Vec::new())),
             v1::EvaluateDatasetRequest { kind: Some(v1::evaluate_dataset_request::Kind::Item(item)) },
@@ -79,10 +83,7 @@ pub fn map(bytes: &[u8]) {
 pub fn image(bytes: &[u8]) {
     let limits = Limits { max_pixels: 1 << 16, min_side: 1 };
     let header = inspect(bytes, &limits);
-    MEMORY.reset_peak_usage();
-    let before = MEMORY.current_usage();
-    let picture = decode(bytes, &limits);
-    let taken = MEMORY.peak_usage().saturating_sub(before) as u64;
+    let (picture, taken) = measured(|| decode(bytes, &limits));
     match (header, picture) {
         (Ok(header), picture) => {
             let announced = header.decoding_bytes();
@@ -115,10 +116,28 @@ pub fn onnx(bytes: &[u8]) {
     unmask_registry::fuzzing::onnx(bytes);
 }
 
-fn read<M: Message + Default>(bytes: &[u8], then: impl FnOnce(M)) {
-    if let Ok(message) = M::decode(bytes) {
+/// Reads a message as the services do, which makes nothing of one that has too many parts.
+///
+/// # Panics
+/// When making something of it takes more than [`UNFOLDED`] says.
+fn read<M: Message + Name + Default>(bytes: &[u8], then: impl FnOnce(M)) {
+    if parts::check(&M::full_name(), bytes).is_err() {
+        return;
+    }
+    let (message, taken) = measured(|| M::decode(bytes));
+    let most = (bytes.len() as u64 + 1) * UNFOLDED;
+    assert!(taken <= most, "took {taken} bytes, {} bytes of a message may take {most}", bytes.len());
+    if let Ok(message) = message {
         then(message);
     }
+}
+
+/// What is made, and the most memory that was taken meanwhile beside what there was.
+fn measured<T>(make: impl FnOnce() -> T) -> (T, u64) {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let made = make();
+    (made, MEMORY.peak_usage().saturating_sub(before) as u64)
 }
 
 /// The head and the end of a PNG of 24 x 18 pixels: decoding a request looks no further.

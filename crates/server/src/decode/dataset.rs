@@ -137,8 +137,11 @@ pub(crate) fn item(
             let checked = words.into_iter().try_for_each(check);
             checked.map(|()| Item::Picture(Box::new(picture)))
         }
+        Some(dataset_item::Kind::Row(row)) if row.id != id => {
+            Err(invalid("item.row", format!("is of \"{}\" and stands as \"{}\"", shown(&row.id), shown(&id))))
+        }
         Some(dataset_item::Kind::Row(row)) => match known(&row, job) {
-            Ok(known) => Ok(Item::Known(Box::new((v1::DatasetRow { id: id.clone(), ..row }, known)))),
+            Ok(known) => Ok(Item::Known(Box::new((row, known)))),
             Err(message) => Err(invalid("item.row", message)),
         },
     };

@@ -41,8 +41,18 @@ pub(super) struct Shelf {
 struct Seen {
     /// Of each version that needs no other look while this stays.
     stamps: BTreeMap<(String, String), Stamp>,
-    /// Why the directory could not be read.
-    unreadable: Option<String>,
+    /// Why nothing was found in the directory.
+    missing: Option<String>,
+}
+
+impl Seen {
+    /// Tells once why nothing was found.
+    fn missed(&mut self, reason: String) {
+        if self.missing.as_ref() != Some(&reason) {
+            tracing::error!(reason, "what serves goes on");
+        }
+        self.missing = Some(reason);
+    }
 }
 
 impl Shelf {
@@ -131,18 +141,19 @@ impl Shelf {
         self.memory.passes()
     }
 
-    /// Looks at the directory and serves what is there now. A directory that cannot be read changes nothing.
+    /// Looks at the directory and serves what is there now. A directory that cannot be read, or in which there is no bundle any
+    /// more, changes nothing.
     pub(super) fn rescan(&self) -> Result<(), RegistryError> {
         let mut seen = lock(&self.seen);
-        let places = unmask_registry::places(&self.root).inspect_err(|error| {
-            let reason = error.to_string();
-            if seen.unreadable.as_ref() != Some(&reason) {
-                tracing::error!(reason, "what serves goes on");
-            }
-            seen.unreadable = Some(reason);
-        })?;
-        seen.unreadable = None;
+        let places =
+            unmask_registry::places(&self.root).inspect_err(|error| seen.missed(error.to_string()))?;
         let (before, mut after, mut stamps) = (self.snapshot(), Snapshot::default(), BTreeMap::new());
+        // A volume that has gone leaves an empty directory behind.
+        if places.is_empty() && before.entries().any(Entry::serves) {
+            seen.missed(format!("{} holds no bundle any more", self.root.display()));
+            return Ok(());
+        }
+        seen.missing = None;
         for Place { name, version, dir } in places {
             if self.pins.get(&name).is_some_and(|pinned| *pinned != version && !version.is_empty()) {
                 continue;

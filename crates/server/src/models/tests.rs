@@ -169,6 +169,7 @@ fn a_directory_that_cannot_be_read_changes_nothing() {
     let planting = Planting::new(&[]);
     let one = planting.write("m", "1", "one");
     let models = planting.models();
+    planting.write("n", "1", "two");
     fs::rename(planting.at("m"), planting.at(".m")).unwrap();
     let (root, away) = (planting.root.path().to_owned(), planting.root.path().with_extension("away"));
     fs::rename(&root, &away).unwrap();
@@ -177,6 +178,20 @@ fn a_directory_that_cannot_be_read_changes_nothing() {
     fs::rename(&away, &root).unwrap();
     models.rescan();
     assert_eq!(digest(&models, "m", "").unwrap_err().0, Code::NotFound);
+}
+
+#[test]
+fn a_directory_without_any_bundle_left_changes_nothing() {
+    let planting = Planting::new(&[]);
+    let one = planting.write("m", "1", "one");
+    let models = planting.models();
+    fs::rename(planting.at("m"), planting.at(".m")).unwrap();
+    models.rescan();
+    assert_eq!(digest(&models, "m", "").unwrap(), one);
+    // It is back as it was, and nothing is loaded for that.
+    fs::rename(planting.at(".m"), planting.at("m")).unwrap();
+    models.rescan();
+    assert_eq!((digest(&models, "m", "").unwrap(), planting.loads().len()), (one, 1));
 }
 
 #[test]

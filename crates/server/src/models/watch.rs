@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const REAP: Duration = Duration::from_millis(50);
 
 /// Follows the directory until it is dropped, which waits for a look that is under way.
 pub(crate) struct Watching {
-    tell: Sender<Told>,
+    tell: SyncSender<Told>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,7 +33,8 @@ enum Told {
 
 impl Watching {
     pub(super) fn start(shelf: &Arc<Shelf>, poll: Option<Duration>, events: bool) -> std::io::Result<Self> {
-        let (tell, told) = channel();
+        // One that is not taken up yet says as much as many.
+        let (tell, told) = sync_channel(1);
         let watcher = if events { watcher(shelf.root(), tell.clone()) } else { None };
         let shelf = Arc::clone(shelf);
         let follow = move || {
@@ -54,10 +55,10 @@ impl Drop for Watching {
     }
 }
 
-fn watcher(root: &Path, tell: Sender<Told>) -> Option<RecommendedWatcher> {
+fn watcher(root: &Path, tell: SyncSender<Told>) -> Option<RecommendedWatcher> {
     let changed = move |event: notify::Result<notify::Event>| {
         if is_change(&event) {
-            let _ = tell.send(Told::Changed);
+            let _ = tell.try_send(Told::Changed);
         }
     };
     let started = notify::recommended_watcher(changed).and_then(|mut watcher| {

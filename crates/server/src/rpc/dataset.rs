@@ -7,8 +7,8 @@
 
 use std::collections::HashSet;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -122,7 +122,7 @@ where
     let job = job.await.map_err(|e| refuse(span, &e, ""))?;
     let job = Arc::new(job);
     span.record("request_id", &job.request_id);
-    let ids = Arc::new(Mutex::new(HashSet::new()));
+    let mut ids = HashSet::new();
     let of = Arc::clone(&job);
     // A server that goes down reads no further item, and answers those that it has read.
     let stopped = Arc::new(AtomicBool::new(false));
@@ -138,7 +138,9 @@ where
             .take_until(Box::pin(until))
             .map(move |message| {
                 let held = asker.arrival.message();
-                let row = one(asker.clone(), Arc::clone(&of), Arc::clone(&ids), message, held);
+                // In the order of the items, whichever is worked on first.
+                let name = name(&mut ids, &message);
+                let row = one(asker.clone(), Arc::clone(&of), name, message, held);
                 // Each goes on while a client is slow to read: what it waits for and holds is not kept from others.
                 Task::of(working_on(Arc::clone(&counted), row).in_current_span())
             })
@@ -281,29 +283,43 @@ async fn summarise(
     .await
 }
 
+/// What an item's name is in its stream.
+enum Name {
+    New,
+    Twice,
+    /// There are enough items without it.
+    TooMany,
+}
+
+fn name(ids: &mut HashSet<String>, message: &Result<v1::EvaluateDatasetRequest, Status>) -> Name {
+    let kind = message.as_ref().ok().and_then(|message| message.kind.as_ref());
+    let Some(v1::evaluate_dataset_request::Kind::Item(item)) = kind else { return Name::New };
+    if ids.len() == MOST_ITEMS {
+        return Name::TooMany;
+    }
+    if ids.insert(item.id.clone()) { Name::New } else { Name::Twice }
+}
+
 /// The row of an item. A message that is no item, and a broken stream, end everything.
 async fn one(
     asker: Asker,
     job: Arc<DatasetJob>,
-    ids: Arc<Mutex<HashSet<String>>>,
+    name: Name,
     message: Result<v1::EvaluateDatasetRequest, Status>,
     held: Option<Held>,
 ) -> Result<v1::DatasetRow, Status> {
     let (id, item) =
         decode::item(message.map_err(oversize::renamed)?, &job).map_err(|e| e.status(&job.request_id))?;
-    let fresh = {
-        let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
-        if ids.len() == MOST_ITEMS {
+    let invalid = |field: &str, message: String| RequestError::Invalid(vec![Violation::new(field, message)]);
+    let picture = match (name, item) {
+        (Name::TooMany, _) => {
             let message = format!("there are more than {MOST_ITEMS} items; send them in several streams");
-            return Err(RequestError::Invalid(vec![Violation::new("item", message)]).status(&job.request_id));
+            return Err(invalid("item", message).status(&job.request_id));
         }
-        ids.insert(id.clone())
-    };
-    let picture = match item {
-        _ if !fresh => Err(RequestError::Invalid(vec![Violation::new("item.id", "is there twice")])),
-        Ok(Item::Known(known)) => return Ok(known.0),
-        Ok(Item::Picture(picture)) => Ok(picture),
-        Err(error) => Err(error),
+        (Name::Twice, _) => Err(invalid("item.id", "is there twice".into())),
+        (Name::New, Ok(Item::Known(known))) => return Ok(known.0),
+        (Name::New, Ok(Item::Picture(picture))) => Ok(picture),
+        (Name::New, Err(error)) => Err(error),
     };
     let Asker { state, arrival } = &asker;
     let draft = state.audit.draft(CALL, &job.request_id, &who_is(arrival)).item(&id);

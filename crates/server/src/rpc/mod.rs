@@ -173,12 +173,17 @@ impl Service {
             Ok(id) => (id, Vec::new()),
             Err(violation) => (String::new(), vec![violation]),
         };
+        let others = wrong.len();
         let class = decode::priority(priority, Class::Normal, "priority", &mut wrong);
+        let is_known = wrong.len() == others;
         let tenant = Arc::clone(&arrival.identity.tenant);
         let who = arrival.identity.subject.as_deref();
         let span = tracing::info_span!("request", call, request_id = id, tenant = tenant.name, who);
         let enter = || {
-            tenant.may_ask(class)?;
+            // A priority that there is not is reported as that.
+            if is_known {
+                tenant.may_ask(class)?;
+            }
             self.state.admission.enter(class)
         };
         let draft = self.state.audit.draft(call, &id, &who_is(&arrival));

@@ -111,6 +111,11 @@ impl<B> Metered<B> {
     /// The prefix is there: lets the message in, or gives what it waits for.
     fn begin(&mut self) -> Result<Option<Wait>, Status> {
         let [compressed, length @ ..] = self.prefix;
+        if compressed > 1 {
+            return Err(Status::invalid_argument(format!(
+                "a message begins with 0 or, where it is compressed, with 1, and not with {compressed}"
+            )));
+        }
         self.left = u64::from(u32::from_be_bytes(length));
         self.count += 1;
         // What a compressed message unfolds into is not known before, only how much is read of it.
@@ -145,6 +150,18 @@ impl<B> Metered<B> {
                 self.waiting = Some((data.slice(at..), wait));
                 Ok(data.slice(..at))
             }
+        }
+    }
+
+    /// What is wrong with the end of the body, if anything: said once.
+    fn broken_off(&mut self) -> Option<Status> {
+        let inside = std::mem::take(&mut self.left) > 0 || std::mem::take(&mut self.have) > 0;
+        let none = self.limits.kind == Kind::One && self.count == 0;
+        self.count += u64::from(none);
+        match (inside, none) {
+            (true, _) => Some(Status::invalid_argument("the request ends within a message")),
+            (false, true) => Some(Status::invalid_argument("the request holds no message")),
+            (false, false) => None,
         }
     }
 
@@ -197,7 +214,7 @@ where
             Some(Err(error)) => Poll::Ready(Some(Err(Status::from_error(error.into())))),
             None => {
                 body.timer = None;
-                Poll::Ready(None)
+                Poll::Ready(body.broken_off().map(Err))
             }
         }
     }
@@ -272,6 +289,27 @@ mod tests {
             let (read, count) = read(message(compressed, 10), 100, Kind::One, 5 << 10).await;
             assert_eq!((read.is_ok(), count), (fits, usize::from(fits)));
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_message_is_its_senders_mistake() {
+        let cut = message(0, 10)[..12].to_vec();
+        for (sent, kind, said) in [
+            (vec![], Kind::One, "the request holds no message"),
+            (vec![0, 0, 0], Kind::One, "the request ends within a message"),
+            (cut.clone(), Kind::One, "the request ends within a message"),
+            (cut, Kind::Many, "the request ends within a message"),
+            (
+                message(7, 0),
+                Kind::Many,
+                "a message begins with 0 or, where it is compressed, with 1, and not with 7",
+            ),
+        ] {
+            let (read, _) = read(sent, 100, kind, 0).await;
+            let status = read.unwrap_err();
+            assert_eq!((status.code(), status.message()), (tonic::Code::InvalidArgument, said));
+        }
+        assert!(read(vec![], 100, Kind::Many, 0).await.0.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -127,16 +127,16 @@ impl hyper::service::Service<Request<Incoming>> for Door {
             true => Ok(Identity::default()),
             false => house.guard.identify(request.headers(), &self.names),
         };
-        let response = identity.map(|identity| {
+        let response = identity.and_then(|identity| {
             let (mut parts, body) = request.into_parts();
             let messages = Messages::default();
-            let arrival = Arrival::new(identity, &parts.headers, messages.clone());
+            let arrival = Arrival::new(identity, &parts.headers, messages.clone())?;
             let limits = Limits { kind, message: most, time: house.message_time, deadline: arrival.deadline };
             // A token ends here: no log or error further in can hold it.
             parts.headers.remove(http::header::AUTHORIZATION);
             parts.extensions.insert(arrival);
             let body = Metered::new(body, bytes, messages, limits);
-            house.routes.clone().oneshot(Request::from_parts(parts, Body::new(body)))
+            Ok(house.routes.clone().oneshot(Request::from_parts(parts, Body::new(body))))
         });
         Box::pin(async move {
             let response = match response {
