@@ -1,6 +1,10 @@
 //! TLS and clients' certificates.
 
+use std::time::Duration;
+
 use rcgen::SanType;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
@@ -9,6 +13,9 @@ use unmask_tests::started::Started;
 
 use super::keys::{Authority, Files, Signer, claims};
 use super::{configured, predict, said, tokens_of};
+
+/// Until something has to have happened; the bound only keeps a broken test from hanging.
+const LONG: Duration = Duration::from_secs(60);
 
 struct Safe {
     server: Started,
@@ -24,6 +31,10 @@ fn host() -> Vec<SanType> {
 
 /// A server with TLS that believes certificates of `clients`.
 async fn start(tokens: bool) -> Safe {
+    start_with(tokens, "").await
+}
+
+async fn start_with(tokens: bool, lines: &str) -> Safe {
     let (files, authority, clients) = (Files::new(), Authority::new(), Authority::new());
     let (certificate, key) = authority.issue(host(), "server");
     let path = |name: &str, text: &str| files.write(name, text).to_string_lossy().into_owned();
@@ -35,6 +46,7 @@ async fn start(tokens: bool) -> Safe {
         path("clients.pem", &clients.pem()),
     );
     file += "[tenants.acme]\ncertificates = [\"spiffe://test/acme\"]\n[tenants.other]\ncertificates = [\"other\"]\n";
+    file += lines;
     if tokens {
         file += &tokens_of(&files.keys(vec![signer.public()]));
     }
@@ -86,6 +98,9 @@ async fn a_certificate_of_the_right_authority_that_stands_for_a_tenant_is_needed
     let stranger = Authority::new();
     let forged = stranger.issue(vec![SanType::URI("spiffe://test/acme".try_into().unwrap())], "somebody");
     assert!(!safe.is_let_in(Some(forged)).await);
+    let nobody = safe.clients.issue(Vec::new(), "");
+    let status = safe.client(Some(nobody)).await.unwrap().predict(predict(None)).await.unwrap_err();
+    assert_eq!(said(&status), (Code::Unauthenticated, "the certificate names nobody"));
     let mut client = safe.client(safe.issued("spiffe://test/unknown")).await.unwrap();
     let status = client.predict(predict(None)).await.unwrap_err();
     let reason = "the certificate is of no tenant of this server; ask its operator to name it";
@@ -115,6 +130,15 @@ async fn a_plaintext_client_gets_nothing_and_takes_nothing_from_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_does_not_go_on_is_let_go() {
+    let safe = start_with(false, "[http2]\nhandshake_seconds = 1\n").await;
+    let mut mute = TcpStream::connect(safe.server.address).await.unwrap();
+    let ended = tokio::time::timeout(LONG, mute.read(&mut [0; 64])).await.unwrap();
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    assert!(safe.is_let_in(safe.issued("spiffe://test/acme")).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_is_exchanged_is_used_and_a_broken_one_is_not() {
     let safe = start(false).await;
     safe.files.write("server.pem", "no certificate");
@@ -126,10 +150,10 @@ async fn a_certificate_that_is_exchanged_is_used_and_a_broken_one_is_not() {
     // Clients that believe the old authority only are turned away once the new certificate is in use.
     let exchanged = async {
         while safe.is_let_in(safe.issued("spiffe://test/acme")).await {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), exchanged).await.unwrap();
+    tokio::time::timeout(LONG, exchanged).await.unwrap();
     let safe = Safe { authority: replaced, ..safe };
     assert!(safe.is_let_in(safe.issued("spiffe://test/acme")).await);
 }

@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, SanType,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -29,12 +31,12 @@ impl Signer {
     }
 
     pub(crate) fn sign(&self, claims: &Value) -> String {
-        self.sign_as(self.id, claims)
+        self.sign_as(Some(self.id), claims)
     }
 
-    /// Signs under another key's name.
-    pub(crate) fn sign_as(&self, id: &str, claims: &Value) -> String {
-        let header = Header { kid: Some(id.into()), ..Header::new(Algorithm::ES256) };
+    /// Signs under another key's name, or under none.
+    pub(crate) fn sign_as(&self, id: Option<&str>, claims: &Value) -> String {
+        let header = Header { kid: id.map(Into::into), ..Header::new(Algorithm::ES256) };
         encode(&header, claims, &self.key).unwrap()
     }
 }
@@ -90,11 +92,14 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate and its key.
+    /// A certificate and its key; without a common name where that is empty.
     pub(crate) fn issue(&self, names: Vec<SanType>, common: &str) -> (String, String) {
         let mut params = CertificateParams::default();
         params.subject_alt_names = names;
-        params.distinguished_name.push(DnType::CommonName, common);
+        params.distinguished_name = DistinguishedName::new();
+        if !common.is_empty() {
+            params.distinguished_name.push(DnType::CommonName, common);
+        }
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         (certificate.pem(), key.serialize_pem())

@@ -14,8 +14,9 @@ use super::{configured, predict, said, tokens_of};
 async fn only_a_token_that_holds_in_every_way_is_believed() {
     let (files, signer, stranger) = (Files::new(), Signer::new("one"), Signer::new("other"));
     let root = Root::new(&[]);
-    let config = configured(&root, &tokens_of(&files.keys(vec![signer.public()])));
-    let server = Started::over(&config).await;
+    let file =
+        tokens_of(&files.keys(vec![signer.public()])) + "algorithms = [\"ES256\", \"ES384\", \"EdDSA\"]\n";
+    let server = Started::over(&configured(&root, &file)).await;
     let mut client = server.client().await;
     let good = signer.sign(&claims("acme"));
     assert!(client.predict(predict(Some(&good))).await.is_ok());
@@ -30,6 +31,11 @@ async fn only_a_token_that_holds_in_every_way_is_believed() {
         claims.as_object_mut().unwrap().remove(name);
         signer.sign(&claims)
     };
+    // The same of EdDSA and ES384.
+    let family = format!("eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCIsImtpZCI6Im9uZSJ9.{body}.{signature}");
+    let sibling = format!("eyJhbGciOiJFUzM4NCIsInR5cCI6IkpXVCIsImtpZCI6Im9uZSJ9.{body}.{signature}");
+    let no_tenant = "the token has no claim that names its tenant";
+    let not_its_keys = "the token's algorithm is not its key's";
     let expired = "the token has expired, ask for a new one";
     let signature_wrong = "the token's signature is wrong";
     let lacks = "the token lacks a claim: exp, aud and where configured iss are needed";
@@ -49,12 +55,17 @@ async fn only_a_token_that_holds_in_every_way_is_believed() {
             symmetric,
             "the token's algorithm is not one that this server believes",
         ),
-        ("wrong key", stranger.sign_as("one", &claims("acme")), signature_wrong),
+        ("wrong key", stranger.sign_as(Some("one"), &claims("acme")), signature_wrong),
         ("unknown key", stranger.sign(&claims("acme")), "the token names no key that this server knows"),
         ("claims of another", swapped, signature_wrong),
         ("no expiry", without("exp"), lacks),
         ("no audience", without("aud"), lacks),
-        ("no tenant", without("sub"), "the token has no claim that names its tenant"),
+        ("no issuer", without("iss"), lacks),
+        ("no tenant", without("sub"), no_tenant),
+        ("a tenant without end", signer.sign(&but("sub", json!("a".repeat(257)))), no_tenant),
+        ("a tenant of control characters", signer.sign(&but("sub", json!("acme\u{1b}[2J"))), no_tenant),
+        ("an algorithm of another family", family, not_its_keys),
+        ("an algorithm of the same family", sibling, not_its_keys),
         ("no token", "garbage".into(), unreadable),
         ("empty", String::new(), unreadable),
     ];
@@ -68,6 +79,30 @@ async fn only_a_token_that_holds_in_every_way_is_believed() {
     assert_eq!(status.code(), Code::Unauthenticated, "{status}");
     assert!(status.message().starts_with("a bearer token is needed"), "{status}");
     assert_eq!(server.service.passes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tokens_are_none_and_one_that_names_no_key_is_of_the_only_one() {
+    let (files, signer, other) = (Files::new(), Signer::new("one"), Signer::new("two"));
+    let root = Root::new(&[]);
+    for (keys, believed) in [(vec![signer.public()], true), (vec![signer.public(), other.public()], false)] {
+        let server = Started::over(&configured(&root, &tokens_of(&files.keys(keys)))).await;
+        let mut client = server.client().await;
+        let nameless = client.predict(predict(Some(&signer.sign_as(None, &claims("acme"))))).await;
+        match nameless {
+            Ok(_) => assert!(believed),
+            Err(status) => {
+                let reason = "the token names no key that this server knows";
+                assert_eq!((said(&status), believed), ((Code::Unauthenticated, reason), false));
+            }
+        }
+        let good = signer.sign(&claims("acme"));
+        let mut twice = predict(Some(&good));
+        twice.metadata_mut().append("authorization", format!("Bearer {good}").parse().unwrap());
+        let status = client.predict(twice).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+        assert!(client.predict(predict(Some(&good))).await.is_ok());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -148,3 +148,94 @@ fn unknown(error: &jsonwebtoken::errors::Error) -> RequestError {
         _ => "the token cannot be read",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A key that signs, its name, and a file of keys.
+    struct Signer(&'static str, EncodingKey);
+
+    impl Signer {
+        fn new(id: &'static str) -> Self {
+            let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+            Self(id, EncodingKey::from_ec_der(&pair.serialize_der()))
+        }
+
+        fn public(&self) -> Jwk {
+            let mut key = Jwk::from_encoding_key(&self.1, Algorithm::ES256).unwrap();
+            key.common.key_id = Some(self.0.into());
+            key
+        }
+
+        fn token(&self) -> String {
+            let header = Header { kid: Some(self.0.into()), ..Header::new(Algorithm::ES256) };
+            let claims = json!({ "sub": "acme", "aud": "unmask", "exp": u32::MAX });
+            encode(&header, &claims, &self.1).unwrap()
+        }
+    }
+
+    fn write(dir: &TempDir, keys: &[&Signer]) -> PathBuf {
+        let keys = JwkSet { keys: keys.iter().map(|signer| signer.public()).collect() };
+        let file = dir.path().join("jwks.json");
+        std::fs::write(&file, serde_json::to_string(&keys).unwrap()).unwrap();
+        file
+    }
+
+    fn verifier(file: &Path) -> Verifier {
+        Verifier::new(file, &Auth { audience: Some("unmask".into()), ..Auth::default() }).unwrap()
+    }
+
+    #[test]
+    fn an_unknown_key_is_looked_for_at_once_and_a_flood_of_them_looks_once_in_a_while() {
+        let (dir, old, new) = (tempfile::tempdir().unwrap(), Signer::new("old"), Signer::new("new"));
+        let verifier = verifier(&write(&dir, &[&old]));
+        write(&dir, &[&old, &new]);
+        // Somebody has just looked.
+        verifier.seen.lock().unwrap().1 = Instant::now() + Duration::from_secs(3600);
+        assert!(verifier.verify(&new.token()).is_err());
+        verifier.seen.lock().unwrap().1 = Instant::now().checked_sub(2 * PAUSE).unwrap();
+        assert_eq!(verifier.verify(&new.token()).unwrap().tenant, "acme");
+        assert!(verifier.verify(&old.token()).is_ok());
+    }
+
+    #[test]
+    fn a_key_that_names_no_algorithm_is_for_its_own_family_alone() {
+        let (dir, signer) = (tempfile::tempdir().unwrap(), Signer::new("one"));
+        let mut key = signer.public();
+        key.common.key_algorithm = None;
+        let file = dir.path().join("jwks.json");
+        std::fs::write(&file, serde_json::to_string(&JwkSet { keys: vec![key] }).unwrap()).unwrap();
+        let verifier = verifier(&file);
+        let token = signer.token();
+        assert!(verifier.verify(&token).is_ok());
+        // {"alg":"EdDSA","typ":"JWT","kid":"one"}
+        let (_, rest) = token.split_once('.').unwrap();
+        let other = format!("eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCIsImtpZCI6Im9uZSJ9.{rest}");
+        let error = verifier.verify(&other).unwrap_err();
+        assert_eq!(error, RequestError::Unknown("the token's algorithm is not its key's"));
+    }
+
+    #[test]
+    fn keys_that_cannot_be_read_leave_the_old_ones() {
+        let (dir, signer) = (tempfile::tempdir().unwrap(), Signer::new("one"));
+        let file = write(&dir, &[&signer]);
+        let verifier = verifier(&file);
+        for broken in ["{\"keys\": [", "{\"keys\": []}", ""] {
+            std::fs::write(&file, broken).unwrap();
+            verifier.refresh();
+            assert!(verifier.verify(&signer.token()).is_ok(), "{broken}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        verifier.refresh();
+        assert!(verifier.verify(&signer.token()).is_ok());
+        let other = Signer::new("other");
+        write(&dir, &[&other]);
+        verifier.refresh();
+        assert!(verifier.verify(&signer.token()).is_err() && verifier.verify(&other.token()).is_ok());
+    }
+}

@@ -114,3 +114,72 @@ pub(super) fn names(certificate: &[u8]) -> Names {
     uris.retain(|name| name.len() <= 256 && !name.chars().any(char::is_control));
     uris.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn write(dir: &TempDir, name: &str, text: &str) -> std::path::PathBuf {
+        let file = dir.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn issued(names: Vec<SanType>, common: &str) -> (rcgen::Certificate, KeyPair) {
+        let (mut params, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
+        params.subject_alt_names = names;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common);
+        (params.self_signed(&key).unwrap(), key)
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_leave_what_was_there_and_a_half_change_waits_for_its_other_half() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (issued(Vec::new(), "old"), issued(Vec::new(), "new"));
+        let files = config::Tls {
+            certificate: Some(write(&dir, "server.pem", &old.0.pem())),
+            key: Some(write(&dir, "server.key", &old.1.serialize_pem())),
+            ..config::Tls::default()
+        };
+        let tls = Tls::new(&files).unwrap().unwrap();
+        let first = tls.current();
+        tls.refresh();
+        assert!(Arc::ptr_eq(&first, &tls.current()), "nothing has changed");
+        for broken in ["", "no certificate", &new.0.pem()] {
+            write(&dir, "server.pem", broken);
+            tls.refresh();
+            assert!(Arc::ptr_eq(&first, &tls.current()), "{broken}");
+        }
+        write(&dir, "server.key", &new.1.serialize_pem());
+        tls.refresh();
+        assert!(!Arc::ptr_eq(&first, &tls.current()));
+    }
+
+    #[test]
+    fn a_certificate_stands_for_its_alternative_names_or_else_for_its_common_one() {
+        let of = |names: &[&str], common: &str| {
+            let uri = |name: &&str| SanType::URI((*name).try_into().unwrap());
+            names_of(names.iter().map(uri).collect(), common)
+        };
+        assert_eq!(of(&["spiffe://test/a", "spiffe://test/b"], "c"), ["spiffe://test/a", "spiffe://test/b"]);
+        assert_eq!(of(&[], "c"), ["c"]);
+        let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
+        let both = vec![dns("a.test"), SanType::URI("spiffe://test/a".try_into().unwrap())];
+        assert_eq!(names_of(both, "c"), ["spiffe://test/a", "a.test"]);
+        // Names stand in logs and records.
+        assert_eq!(
+            of(&["spiffe://test/a\nb", &"x".repeat(257), "spiffe://test/b"], "c"),
+            ["spiffe://test/b"]
+        );
+        assert_eq!(of(&["a\nb"], "c"), [""; 0], "what has names has no other");
+        assert_eq!(names(b"no certificate").len(), 0);
+    }
+
+    fn names_of(alternatives: Vec<SanType>, common: &str) -> Vec<String> {
+        names(issued(alternatives, common).0.der()).to_vec()
+    }
+}
