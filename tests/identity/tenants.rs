@@ -1,6 +1,10 @@
 //! What a tenant may: models, priorities, passes, and that it learns nothing of others.
 
-use tonic::Code;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 use unmask_protocol::v1::model_service_client::ModelServiceClient;
 use unmask_protocol::v1::{self, Priority, SavingReason};
@@ -9,6 +13,9 @@ use unmask_tests::{Root, model, request, rise, until};
 
 use super::keys::{Files, Signer, claims};
 use super::{configured, said, tokens_of, with};
+
+/// Until something has to have happened; the bound only keeps a broken test from hanging.
+const LONG: Duration = Duration::from_secs(60);
 
 const TENANTS: &str = r#"
 [tenants.acme]
@@ -19,12 +26,19 @@ priorities = ["normal", "bulk"]
 passes_per_second = 1.0
 burst = 500.0
 
+[tenants.patient]
+priorities = ["bulk"]
+
 [tenants.other]
 "#;
 
 async fn start() -> (Started, Signer, Files) {
+    start_with("").await
+}
+
+async fn start_with(lines: &str) -> (Started, Signer, Files) {
     let (files, signer) = (Files::new(), Signer::new("one"));
-    let file = tokens_of(&files.keys(vec![signer.public()])) + TENANTS;
+    let file = tokens_of(&files.keys(vec![signer.public()])) + lines + TENANTS;
     let root = Root::new(&["planted-pixel"]);
     (Started::over(&configured(&root, &file)).await, signer, files)
 }
@@ -89,6 +103,90 @@ async fn a_priority_must_be_allowed_and_the_usual_one_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_priority_that_nobody_names_is_asked_for_as_well() {
+    let (server, signer, _files) = start().await;
+    let token = signer.sign(&claims("patient"));
+    let mut client = server.client().await;
+    let status = client.explain(with(request(), Some(&token))).await.unwrap_err();
+    let reason = "priority: got normal, allowed for this caller are bulk";
+    assert_eq!(said(&status), (Code::PermissionDenied, reason));
+    let bulk = v1::ExplainRequest { priority: Priority::Bulk.into(), ..request() };
+    assert!(client.explain(with(bulk, Some(&token))).await.is_ok());
+    // A dataset is bulk where it says nothing.
+    for (priority, reason) in [
+        (Priority::Unspecified, ""),
+        (Priority::Normal, "priority: got normal, allowed for this caller are bulk"),
+    ] {
+        let mut dataset = Dataset::begin(&server, &token, priority).await;
+        dataset.ask("1").await;
+        let first = dataset.row().await;
+        let got = first.as_ref().err().map_or((Code::Ok, ""), said);
+        let code = if reason.is_empty() { Code::Ok } else { Code::PermissionDenied };
+        assert_eq!(got, (code, reason));
+    }
+}
+
+/// A dataset whose pictures cost 162 passes each.
+struct Dataset {
+    items: mpsc::Sender<v1::EvaluateDatasetRequest>,
+    answers: Streaming<v1::EvaluateDatasetResponse>,
+}
+
+impl Dataset {
+    async fn begin(server: &Started, token: &str, priority: Priority) -> Self {
+        let method = v1::candidate::Kind::Method(rise(160));
+        let plan = v1::EvaluationPlan {
+            candidates: vec![v1::Candidate { kind: Some(method), ..Default::default() }],
+            metrics: vec![v1::Metric { kind: Some(v1::metric::Kind::Entropy(v1::Entropy::default())) }],
+            ..Default::default()
+        };
+        let plan = v1::DatasetPlan { plan: Some(plan), priority: priority.into(), ..Default::default() };
+        let (items, receiver) = mpsc::channel(8);
+        let kind = Some(v1::evaluate_dataset_request::Kind::Plan(plan));
+        items.send(v1::EvaluateDatasetRequest { kind }).await.unwrap();
+        let asked = with(ReceiverStream::new(receiver), Some(token));
+        let answers = server.evaluations().await.evaluate_dataset(asked).await.unwrap().into_inner();
+        Self { items, answers }
+    }
+
+    async fn ask(&self, id: &str) {
+        let picture = v1::DatasetPicture { image: request().image, ..Default::default() };
+        let kind = Some(v1::dataset_item::Kind::Picture(picture));
+        let kind = v1::evaluate_dataset_request::Kind::Item(v1::DatasetItem { id: id.into(), kind });
+        self.items.send(v1::EvaluateDatasetRequest { kind: Some(kind) }).await.unwrap();
+    }
+
+    /// Waits for the next row.
+    async fn row(&mut self) -> Result<(), Status> {
+        loop {
+            let answer = self.answers.message().await?.unwrap();
+            if let Some(v1::evaluate_dataset_response::Kind::Row(row)) = answer.kind {
+                assert!(matches!(row.kind, Some(v1::dataset_row::Kind::Answer(_))), "{row:?}");
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_a_dataset_wait_for_their_passes_and_keep_no_other_tenant_waiting() {
+    let (server, signer, _files) = start_with("[server]\nmax_jobs = 2\n").await;
+    let (paced, other) = (signer.sign(&claims("paced")), signer.sign(&claims("other")));
+    // There are passes for three pictures, and enough for a fourth in two minutes.
+    let mut paced = Dataset::begin(&server, &paced, Priority::Bulk).await;
+    for id in ["1", "2", "3"] {
+        paced.ask(id).await;
+        paced.row().await.unwrap();
+    }
+    paced.ask("4").await;
+    assert!(tokio::time::timeout(Duration::from_secs(2), paced.row()).await.is_err());
+    // What waits for passes has no place, of which datasets get one here.
+    let mut other = Dataset::begin(&server, &other, Priority::Bulk).await;
+    other.ask("1").await;
+    tokio::time::timeout(LONG, other.row()).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn passes_are_rationed_and_those_that_are_not_run_come_back() {
     let (server, signer, _files) = start().await;
     let token = signer.sign(&claims("paced"));
@@ -104,8 +202,13 @@ async fn passes_are_rationed_and_those_that_are_not_run_come_back() {
     // Nobody else pays for it, and a wrong request costs nothing.
     let other = signer.sign(&claims("other"));
     assert!(client.explain(with(request(), Some(&other))).await.is_ok());
-    let wrong = v1::ExplainRequest { image: b"no picture".to_vec(), ..request() };
-    assert!(client.explain(with(wrong, Some(&token))).await.is_err());
+    // Its header is right, so that it is paid for before it is found to be broken.
+    let mut image = request().image;
+    let middle = image.len() / 2;
+    image[middle] ^= 1;
+    let wrong = v1::ExplainRequest { image, ..request() };
+    let status = client.explain(with(wrong, Some(&token))).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
     assert!(client.explain(ask(128)).await.is_ok());
 }
 
