@@ -5,6 +5,7 @@ use std::time::Duration;
 use tonic::Code;
 use unmask_protocol::v1;
 use unmask_tests::started::Started;
+use unmask_tests::until;
 
 use super::raw::{EXPLAIN, PREDICT, Raw, prefix, status};
 use super::{masks, one, plan};
@@ -33,6 +34,28 @@ async fn a_message_is_let_in_by_its_announcement_and_not_by_what_has_come_of_it(
     drop(open);
     answers.shutdown().await;
     let free = async { while server.client().await.predict(one()).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(60), free).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_takes_its_memory_until_it_is_answered() {
+    let server = Started::with(&[SMALL[0], SMALL[1], ("pool.workers", "1")]).await;
+    // What comes after a picture's end is ignored.
+    let mut image = one().image;
+    image.resize(1_900_000, 0);
+    let mut busy = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let mut client = server.client().await;
+        let request = v1::ExplainRequest { image: image.clone(), fill: None, ..masks(100_000) };
+        busy.spawn(async move { client.explain(request).await });
+    }
+    until(|| server.service.waiting().1 == 2).await;
+    let large = v1::PredictRequest { image, ..one() };
+    let refused = server.client().await.predict(large.clone()).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::ResourceExhausted, FULL));
+    assert!(server.client().await.predict(one()).await.is_ok());
+    busy.shutdown().await;
+    let free = async { while server.client().await.predict(large.clone()).await.is_err() {} };
     tokio::time::timeout(Duration::from_secs(60), free).await.unwrap();
 }
 

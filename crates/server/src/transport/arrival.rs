@@ -47,13 +47,17 @@ impl Arrival {
 
     /// What the next message holds, for whoever works on it.
     pub(crate) fn message(&self) -> Option<Held> {
-        self.messages.lock().pop_front()
+        self.messages.take()
     }
 }
 
 impl Messages {
     pub(super) fn push(&self, held: Held) {
         self.lock().push_back(held);
+    }
+
+    pub(super) fn take(&self) -> Option<Held> {
+        self.lock().pop_front()
     }
 
     #[cfg(test)]

@@ -313,6 +313,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_that_is_too_large_takes_nothing_and_is_left_to_who_refuses_it() {
+        let sent = message(0, (4 << 10) + 1);
+        let (read, count) = read(sent.clone(), 9000, Kind::One, 8 << 10).await;
+        assert_eq!((read.unwrap(), count), (sent, 0));
+    }
+
+    #[tokio::test]
+    async fn the_announcement_of_a_message_that_waits_is_not_whole_before_there_is_room() {
+        let sent = [message(0, 10), message(0, 4000)].concat();
+        // Streams have a half of it, which does not hold both.
+        let (memory, messages) = (admission::Bytes::new(8 << 10), Messages::default());
+        let first = messages.clone();
+        let limits =
+            Limits { kind: Kind::Many, message: 4 << 10, time: Duration::from_secs(600), deadline: None };
+        let mut body = Metered::new(Come([Bytes::from(sent.clone())].into()), memory, messages, limits);
+        let mut next = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
+        let data = |frame| match frame {
+            Poll::Ready(Some(Ok(frame))) => Frame::into_data(frame).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(data(next()), sent[..15 + PREFIX - 1]);
+        assert!(next().is_pending());
+        drop(first.take());
+        assert_eq!(data(next()), sent[15 + PREFIX - 1..]);
+    }
+
+    #[tokio::test]
     async fn a_second_message_waits_for_its_bytes_for_a_while_or_is_one_too_many() {
         let sent = [message(0, 10), message(0, 4000)].concat();
         let (refused, count) = read(sent.clone(), 100, Kind::One, 0).await;
