@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_row_is_read() {
+    fn the_largest_row_is_read_and_a_larger_one_is_not() {
         let figure = v1::Figure {
             name: "comprehensiveness_10".into(),
             value: Some(0.5),
@@ -230,11 +230,14 @@ mod tests {
             ..Default::default()
         };
         let evaluated = v1::Evaluated { name: "c".into(), results: vec![result; 32], ..Default::default() };
-        let answer = v1::EvaluateResponse { evaluated: vec![evaluated; 35], ..Default::default() };
-        let kind = Some(v1::dataset_row::Kind::Answer(answer));
-        let row = v1::DatasetRow { id: "i".into(), kind, ..Default::default() };
-        let item = v1::DatasetItem { kind: Some(v1::dataset_item::Kind::Row(row)), ..Default::default() };
-        let kind = Some(v1::evaluate_dataset_request::Kind::Item(item));
-        assert!(!refused(&v1::EvaluateDatasetRequest { kind }));
+        for (explanations, fits) in [(35, true), (350, false)] {
+            let evaluated = vec![evaluated.clone(); explanations];
+            let answer = v1::EvaluateResponse { evaluated, ..Default::default() };
+            let kind = Some(v1::dataset_row::Kind::Answer(answer));
+            let row = v1::DatasetRow { id: "i".into(), kind, ..Default::default() };
+            let item = v1::DatasetItem { kind: Some(v1::dataset_item::Kind::Row(row)), ..Default::default() };
+            let kind = Some(v1::evaluate_dataset_request::Kind::Item(item));
+            assert_eq!(refused(&v1::EvaluateDatasetRequest { kind }), !fits);
+        }
     }
 }

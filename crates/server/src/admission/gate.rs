@@ -159,6 +159,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_waits_for_much_is_not_overtaken_by_who_waits_for_little() {
+        let gate = Gate::new(16);
+        let held = gate.enter(Class::Interactive, 12).unwrap();
+        let waiting = [8, 2].map(|count| {
+            let gate = gate.clone();
+            tokio::spawn(async move { gate.wait(Class::Bulk, count).await })
+        });
+        tokio::task::yield_now().await;
+        // There are two, but another one has waited before.
+        assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+        drop(held);
+        for waiting in waiting {
+            assert!(waiting.await.unwrap().is_some());
+        }
+    }
+
+    #[tokio::test]
     async fn whoever_waits_keeps_nobody_out_and_is_let_in_or_told_that_it_never_will() {
         let gate = Gate::new(16);
         assert!(gate.wait(Class::Bulk, 9).await.is_none());

@@ -116,3 +116,19 @@ impl Admission {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn datasets_begin_in_turn() {
+        let admission = Admission::new(&Config::default());
+        let mut begun: Vec<_> = (0..BEGINNING).map(|_| admission.begin().now_or_never().unwrap()).collect();
+        assert!(admission.begin().now_or_never().is_none());
+        begun.pop();
+        assert!(admission.begin().now_or_never().unwrap().is_some());
+    }
+}

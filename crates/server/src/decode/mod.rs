@@ -18,6 +18,8 @@ use unmask_explainer::methods::Method;
 use unmask_pool::Served;
 use unmask_protocol::v1;
 
+#[cfg(test)]
+pub(crate) use self::dataset::KnownFigure;
 pub(crate) use self::dataset::{DatasetJob, FigurePlace, Item, Known, dataset, item, known};
 pub(crate) use self::evaluation::{
     CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate, evaluate_item,

@@ -403,3 +403,29 @@ async fn evaluate(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use unmask_explainer::metrics::Better;
+
+    use super::*;
+    use crate::decode::{FigurePlace, KnownFigure};
+
+    #[test]
+    fn what_a_stream_holds_until_its_end_is_bounded() {
+        let of = FigurePlace { explanation: 0, metric: 0, figure: 0, k: 0 };
+        let figure = KnownFigure { of, better: Better::Neither, value: None };
+        let row = |family: &str, figures: usize| Known {
+            family: family.into(),
+            failed: false,
+            figures: vec![figure; figures],
+        };
+        let mut size = Size::default();
+        let half = row("", MOST_FIGURES / 2);
+        assert!([&half, &half].into_iter().all(|row| size.grow(row).is_ok()));
+        assert!(size.grow(&row("", 1)).unwrap_err().contains("more than 4000000 figures"));
+        let mut size = Size::default();
+        assert!((0..2 * MOST_FAMILIES).all(|i| size.grow(&row(&(i % MOST_FAMILIES).to_string(), 0)).is_ok()));
+        assert!(size.grow(&row("one more", 0)).unwrap_err().contains("more than 256 families"));
+    }
+}
