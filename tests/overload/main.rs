@@ -8,6 +8,7 @@ mod deadlines;
 mod drain;
 mod passes;
 mod raw;
+mod streams;
 
 use unmask_protocol::v1;
 use unmask_tests::{request, rise};
