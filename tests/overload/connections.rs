@@ -5,6 +5,8 @@ use std::time::Duration;
 use h2::Reason;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 use unmask_tests::started::Started;
 
 use super::one;
@@ -36,6 +38,24 @@ async fn a_flood_of_resets_ends_its_connection_and_no_other() {
     };
     let flooded = tokio::time::timeout(LONG, flood).await.unwrap();
     assert!(flooded.is_err(), "two hundred thousand streams were opened and reset");
+    assert!(other.predict(one()).await.is_ok());
+    is_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_faults_ends_its_connection_and_no_other() {
+    let server = Started::with(&[]).await;
+    let mut other = server.client().await;
+    let mut raw = Bare::connect(server.address).await;
+    let flood = async {
+        for stream in (1..400_000).step_by(2) {
+            // :method POST and nothing else, which the server has to reset.
+            raw.frame(1, 5, stream, &[0x83]).await?;
+        }
+        std::io::Result::Ok(())
+    };
+    let flooded = tokio::time::timeout(LONG, flood).await.unwrap();
+    assert!(flooded.is_err(), "two hundred thousand faults were told one by one");
     assert!(other.predict(one()).await.is_ok());
     is_served(&server).await;
 }
@@ -116,6 +136,71 @@ async fn whoever_says_nothing_is_let_go() {
         let ended = tokio::time::timeout(LONG, stream.read_to_end(&mut all)).await.unwrap();
         assert!(ended.is_ok() || ended.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
     }
+    is_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_watches_is_let_go_like_who_does_nothing() {
+    let server = Started::with(&[("http2.idle_seconds", "1"), ("http2.handshake_seconds", "1")]).await;
+    let mut health = HealthClient::new(server.channel().await);
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert!(watch.message().await.unwrap().is_some());
+    assert!(tokio::time::timeout(LONG, watch.message()).await.unwrap().is_err());
+    is_served(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_answer_is_let_go() {
+    let settings = [("http2.keepalive_seconds", "1"), ("http2.keepalive_timeout_seconds", "1")];
+    let server = Started::with(&settings).await;
+    let mut live = server.client().await;
+    let mut dead = Bare::connect(server.address).await.0;
+    let mut all = Vec::new();
+    // Its connection is not idle for five minutes yet, but nobody is there.
+    let ended = tokio::time::timeout(LONG, dead.read_to_end(&mut all)).await.unwrap();
+    assert!(ended.is_ok() || ended.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
+    assert!(live.predict(one()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_of_a_message_is_under_way_than_fits_into_the_windows() {
+    let (stream, connection) = (100_000, 150_000);
+    let (of_stream, of_connection) = (stream.to_string(), connection.to_string());
+    let settings = [
+        ("http2.stream_window_bytes", &*of_stream),
+        ("http2.connection_window_bytes", &*of_connection),
+        ("server.max_message_bytes", "1048576"),
+        ("server.max_bytes", "2097152"),
+    ];
+    let server = Started::with(&settings).await;
+    let mut raw = Raw::connect(server.address).await;
+    // Two streams want to send a megabyte each.
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let (response, mut body) = raw.open(PREDICT).await.unwrap();
+        body.reserve_capacity(1 << 20);
+        open.push((response, body));
+    }
+    let granted =
+        |open: &[(_, h2::SendStream<_>)]| open.iter().map(|(_, body)| body.capacity()).collect::<Vec<_>>();
+    let full = async {
+        while granted(&open).iter().sum::<usize>() < connection {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, full).await.unwrap();
+    is_served(&server).await;
+    assert_eq!(granted(&open), [stream, connection - stream]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_connection_whose_streams_do_not_end_is_cut_off() {
+    let settings =
+        [("http2.age_seconds", "1"), ("http2.age_grace_seconds", "1"), ("http2.message_seconds", "600")];
+    let server = Started::with(&settings).await;
+    let mut raw = Raw::connect(server.address).await;
+    let (response, _body) = raw.open(PREDICT).await.unwrap();
+    assert!(tokio::time::timeout(LONG, response).await.unwrap().is_err());
     is_served(&server).await;
 }
 

@@ -19,7 +19,8 @@ fn within<T>(message: T, time: Duration) -> Request<T> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_is_over_before_anything_is_folded_is_deadline_exceeded() {
-    let server = Started::with(&[]).await;
+    let server = Started::with(&[("server.max_jobs", "1")]).await;
+    let mut other = server.client().await;
     // Quickshift cuts a picture in one go, longer than this; the client waits on, and hears it from the server.
     let mut raw = Raw::connect(server.address).await;
     let kind = v1::segmentation::Kind::Quickshift(v1::QuickshiftSegmentation::default());
@@ -30,6 +31,8 @@ async fn a_deadline_that_is_over_before_anything_is_folded_is_deadline_exceeded(
     body.send_data(message.into(), true).unwrap();
     let (code, said) = status(response).await;
     assert_eq!(code, Code::DeadlineExceeded, "{said}");
+    // Nobody has waited for the end of the work, which has its place until then.
+    assert_eq!(other.predict(super::one()).await.unwrap_err().code(), Code::ResourceExhausted);
 }
 
 #[tokio::test(flavor = "multi_thread")]
