@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -44,7 +45,37 @@ async fn readiness_falls_first_and_nothing_that_was_accepted_is_lost() {
     }
     assert!(answered > 20, "{answered}");
     tokio::time::timeout(LONG, server.done).await.unwrap().unwrap();
-    assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_goes_down_is_not_connected_to_while_it_finishes_what_it_has() {
+    let mut server = Started::with(&[("drain.grace_seconds", "3600")]).await;
+    let mut client = server.client().await;
+    let call = tokio::spawn(async move { client.explain(masks(100_000)).await });
+    until(|| server.service.passes() > 0).await;
+    server.stop();
+    let closed = async { while TcpStream::connect(server.address).await.is_ok() {} };
+    tokio::time::timeout(LONG, closed).await.unwrap();
+    assert!(!call.is_finished() && !server.done.is_finished());
+    call.abort();
+    tokio::time::timeout(LONG, server.done).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_the_time_of_the_notice_whoever_has_not_heard_is_still_served() {
+    let mut server = Started::with(&[("drain.notice_seconds", "3600")]).await;
+    let mut health = HealthClient::new(server.channel().await);
+    server.stop();
+    let status = async |health: &mut HealthClient<_>| {
+        health.check(HealthCheckRequest::default()).await.unwrap().into_inner().status()
+    };
+    let told = async { while status(&mut health).await == ServingStatus::Serving {} };
+    tokio::time::timeout(LONG, told).await.unwrap();
+    for _ in 0..20 {
+        assert!(server.client().await.predict(super::one()).await.is_ok());
+    }
+    assert!(!server.done.is_finished());
 }
 
 #[tokio::test(flavor = "multi_thread")]
