@@ -127,6 +127,21 @@ fn the_process_limits_its_own_time() {
 }
 
 #[test]
+fn the_process_leaves_no_memory_of_its_own_behind() {
+    let bundle = from_set_up("TEST_FIXTURES").join("hostile-slow/1");
+    let mut proving = proving(&bundle, &digest(&bundle), ["--memory-bytes=4294967296", "--seconds=600"]);
+    let mut process = proving.spawn().unwrap();
+    let limits = format!("/proc/{}/limits", process.id());
+    until(|| {
+        let limits = std::fs::read_to_string(&limits).unwrap();
+        let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+        core.split_whitespace().take(2).eq(["0", "0"])
+    });
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+#[test]
 fn the_process_ends_with_the_one_that_started_it() {
     let bundle = from_set_up("TEST_FIXTURES").join("hostile-slow/1");
     let digest = digest(&bundle);

@@ -153,6 +153,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_cannot_be_listed_is_an_entry_with_the_reason() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        fs::write(&file, "").unwrap();
+        let found = versions("m", &file);
+        assert_eq!((found.len(), &*found[0].name, &*found[0].version), (1, "m", ""));
+        let reason = found[0].dir.as_ref().unwrap_err().reason();
+        assert!(reason.contains(file.to_str().unwrap()), "{reason}");
+    }
+
+    #[test]
     fn a_missing_root_is_named() {
         let error = scan(Path::new("/nonexistent/models"), &Policy::default()).unwrap_err();
         assert_eq!(

@@ -260,6 +260,25 @@ mod tests {
     }
 
     #[test]
+    fn what_the_decoder_finds_is_what_the_header_has_announced() {
+        for (name, bytes) in samples::every_format(24, 17, None) {
+            let found = outline(&bytes, &Limits::default()).unwrap();
+            let read = |announced: Outline<'_>| library(&announced, announced.essential(&bytes));
+            assert!(read(found).is_ok(), "{name}");
+            for (width, height) in [(25, 17), (24, 18), (23, 17), (24, 16)] {
+                let error = read(Outline { width, height, ..found }).unwrap_err();
+                assert!(
+                    matches!(error, PictureError::Broken { .. }),
+                    "{name} of {width} x {height}: {error}"
+                );
+            }
+            let error = read(Outline { pixel: found.pixel - 1, ..found }).unwrap_err();
+            let reason = "its headers disagree about its colours";
+            assert_eq!(error, PictureError::broken(found.container.name(), reason), "{name}");
+        }
+    }
+
+    #[test]
     fn a_panic_of_a_decoder_is_the_files_fault() {
         for (name, bytes) in samples::every_format(24, 17, None) {
             let error = decode_by(&bytes, &Limits::default(), |_, _| panic!("at 0xdeadbeef")).unwrap_err();

@@ -181,6 +181,7 @@ fn a_directory_that_cannot_be_read_changes_nothing() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn a_directory_without_any_bundle_left_changes_nothing() {
     let planting = Planting::new(&[]);
     let one = planting.write("m", "1", "one");
@@ -192,6 +193,28 @@ fn a_directory_without_any_bundle_left_changes_nothing() {
     fs::rename(planting.at(".m"), planting.at("m")).unwrap();
     models.rescan();
     assert_eq!((digest(&models, "m", "").unwrap(), planting.loads().len()), (one, 1));
+=======
+fn a_name_that_cannot_be_listed_for_once_loses_nothing() {
+    let planting = Planting::new(&[]);
+    let one = planting.write("m", "1", "one");
+    let models = planting.models();
+    // A directory that not even root can list: the network of a process that has ended and was not waited for.
+    let mut ended = std::process::Command::new("true").spawn().unwrap();
+    let unlisted = format!("/proc/{}/net", ended.id());
+    until(|| fs::read_dir(&unlisted).and_then(Iterator::collect::<Result<Vec<_>, _>>).is_err());
+    fs::rename(planting.at("m"), planting.at(".m")).unwrap();
+    std::os::unix::fs::symlink(&unlisted, planting.at("m")).unwrap();
+    for _ in 0..2 {
+        models.rescan();
+        assert_eq!(digest(&models, "m", "").unwrap(), one);
+        assert_eq!(listed(&models), ["m@1 loaded (default)", "m@ refused with a reason"]);
+    }
+    fs::remove_file(planting.at("m")).unwrap();
+    fs::rename(planting.at(".m"), planting.at("m")).unwrap();
+    models.rescan();
+    assert_eq!(listed(&models), ["m@1 loaded (default)"]);
+    ended.wait().unwrap();
+>>>>>>> b145013 (A name that cannot be listed, decoders that disagree, and a first probe without a core file)
 }
 
 #[test]
