@@ -10,7 +10,7 @@ use tonic_health::pb::health_client::HealthClient;
 use unmask_tests::started::Started;
 
 use super::one;
-use super::raw::{Bare, PREDICT, Raw, prefix};
+use super::raw::{Bare, PREDICT, Raw, prefix, status};
 
 /// Until something has to have happened; the bound only keeps a broken test from hanging.
 const LONG: Duration = Duration::from_secs(60);
@@ -174,6 +174,10 @@ async fn no_more_of_a_message_is_under_way_than_fits_into_the_windows() {
     ];
     let server = Started::with(&settings).await;
     let mut raw = Raw::connect(server.address).await;
+    // With an answer the server's settings are there as well.
+    let (response, mut body) = raw.open(PREDICT).await.unwrap();
+    body.send_data(prefix(0, 0), true).unwrap();
+    status(response).await;
     // Two streams want to send a megabyte each.
     let mut open = Vec::new();
     for _ in 0..2 {

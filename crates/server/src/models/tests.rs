@@ -181,7 +181,6 @@ fn a_directory_that_cannot_be_read_changes_nothing() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn a_directory_without_any_bundle_left_changes_nothing() {
     let planting = Planting::new(&[]);
     let one = planting.write("m", "1", "one");
@@ -193,7 +192,9 @@ fn a_directory_without_any_bundle_left_changes_nothing() {
     fs::rename(planting.at(".m"), planting.at("m")).unwrap();
     models.rescan();
     assert_eq!((digest(&models, "m", "").unwrap(), planting.loads().len()), (one, 1));
-=======
+}
+
+#[test]
 fn a_name_that_cannot_be_listed_for_once_loses_nothing() {
     let planting = Planting::new(&[]);
     let one = planting.write("m", "1", "one");
@@ -214,7 +215,6 @@ fn a_name_that_cannot_be_listed_for_once_loses_nothing() {
     models.rescan();
     assert_eq!(listed(&models), ["m@1 loaded (default)"]);
     ended.wait().unwrap();
->>>>>>> b145013 (A name that cannot be listed, decoders that disagree, and a first probe without a core file)
 }
 
 #[test]
