@@ -176,7 +176,7 @@ async fn no_more_of_a_message_is_under_way_than_fits_into_the_windows() {
     let mut raw = Raw::connect(server.address).await;
     // With an answer the server's settings are there as well.
     let (response, mut body) = raw.open(PREDICT).await.unwrap();
-    body.send_data(prefix(0, 0), true).unwrap();
+    body.send_data(Vec::new().into(), true).unwrap();
     status(response).await;
     // Two streams want to send a megabyte each.
     let mut open = Vec::new();
