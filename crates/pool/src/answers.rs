@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use unmask_core::{ForwardError, Scores};
 
+use crate::observer::Origin;
 use crate::sync::{Condvar, Mutex, MutexGuard, unpoisoned};
 
 /// One job's mailbox: workers write rows, the job's thread waits for whole rounds.
@@ -12,6 +13,7 @@ pub(crate) struct Answers {
     state: Mutex<State>,
     changed: Condvar,
     deadline: Option<Instant>,
+    origin: Option<Origin>,
 }
 
 #[derive(Default)]
@@ -39,14 +41,19 @@ pub(crate) enum Waited {
 
 impl Default for Answers {
     fn default() -> Self {
-        Self::until(None)
+        Self::new(None, None)
     }
 }
 
 impl Answers {
     /// Of a job that nobody waits for after its deadline.
-    pub(crate) fn until(deadline: Option<Instant>) -> Self {
-        Self { state: Mutex::new(State::default()), changed: Condvar::new(), deadline }
+    pub(crate) fn new(deadline: Option<Instant>, origin: Option<Origin>) -> Self {
+        Self { state: Mutex::new(State::default()), changed: Condvar::new(), deadline, origin }
+    }
+
+    /// Where the job comes from.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        self.origin
     }
 
     /// Makes room for a round of `rows` rows.

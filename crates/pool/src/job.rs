@@ -10,6 +10,7 @@ use unmask_core::{Ended, Forward, ForwardError, ModelSpec, Perturbation, ROUND, 
 
 use crate::answers::{Answers, Waited};
 use crate::cancel::Cancel;
+use crate::observer::Origin;
 use crate::queue::Place;
 
 /// Rounds that may be asked for before the first of them is folded: workers have the next round while a job folds.
@@ -31,6 +32,8 @@ pub struct Limits {
     pub cancel: Cancel,
     /// Told of every folded round.
     pub progress: Option<Arc<Progress>>,
+    /// Where it comes from, for whoever is told of batches.
+    pub origin: Option<Origin>,
 }
 
 /// What a job has cost.
@@ -91,6 +94,7 @@ struct Clock {
     first_question: Option<Instant>,
     fold: Duration,
     folded: u64,
+    last_fold: Option<Instant>,
 }
 
 impl Job {
@@ -104,6 +108,11 @@ impl Job {
     /// Counts passes that were run by another job, such as a search, against this job's limit and in its progress.
     pub fn charge(&self, passes: u64) {
         self.elsewhere.fetch_add(passes, Ordering::Relaxed);
+    }
+
+    /// When the last round was folded, if any was.
+    pub fn folded_at(&self) -> Option<Instant> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).last_fold
     }
 
     /// What the job has cost so far.
@@ -250,6 +259,7 @@ impl Job {
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.fold += started.elapsed();
         clock.folded += rows;
+        clock.last_fold = Some(Instant::now());
         if let Some(progress) = &self.limits.progress {
             progress(clock.folded + self.elsewhere.load(Ordering::Relaxed));
         }

@@ -13,6 +13,7 @@ mod compose;
 #[cfg(all(test, feature = "loom"))]
 mod interleavings;
 mod job;
+mod observer;
 mod probe;
 mod queue;
 mod schedule;
@@ -27,5 +28,6 @@ pub use calibrate::{Calibration, Layout, Point, bare_speed};
 pub use cancel::{Cancel, Watcher};
 pub use checkup::{Checkup, checkup, first_probe};
 pub use job::{Job, Limits, Meter};
+pub use observer::{Observer, Origin, Ran};
 pub use probe::{Batching, LoadError};
 pub use served::{Calibrating, Served, Settings};

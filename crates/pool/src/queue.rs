@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use unmask_core::{ForwardError, Round};
 
@@ -177,10 +177,10 @@ impl Queue {
 
     /// Waits for a while, and says whether the queue is closed.
     pub(crate) fn is_closed_after(&self, pause: Duration) -> bool {
-        let end = std::time::Instant::now() + pause;
+        let end = Instant::now() + pause;
         let mut state = self.lock();
         loop {
-            let left = end.saturating_duration_since(std::time::Instant::now());
+            let left = end.saturating_duration_since(Instant::now());
             if state.closed.is_some() || left.is_zero() {
                 return state.closed.is_some();
             }
@@ -206,6 +206,15 @@ impl Queue {
     /// Rounds that wait, in whole or in part.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().fair.rounds()
+    }
+
+    /// Passes that wait for a worker, and how long the oldest of them has.
+    pub(crate) fn depth(&self) -> (usize, Duration) {
+        let state = self.lock();
+        let returned = state.returned.iter().map(|item| item.since);
+        let oldest = returned.chain(state.fair.oldest()).min();
+        let age = oldest.map_or(Duration::ZERO, |since| Instant::now().saturating_duration_since(since));
+        (state.returned.len() + state.fair.passes(), age)
     }
 
     pub(crate) fn model(&self) -> &str {

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use unmask_core::{Perturbation, Round};
 
@@ -24,6 +25,8 @@ pub(crate) struct Item {
     pub(crate) answers: Arc<Answers>,
     /// Times that a batch with it has failed.
     pub(crate) failures: u32,
+    /// When its round was asked for.
+    pub(crate) since: Instant,
 }
 
 impl Item {
@@ -55,6 +58,7 @@ struct Ticket {
     round: Arc<Round>,
     number: u64,
     next: usize,
+    since: Instant,
 }
 
 impl Fair {
@@ -86,7 +90,7 @@ impl Fair {
             self.order.insert((job.time, id));
         }
         self.passes += round.items.len();
-        job.rounds.push_back(Ticket { round, number, next: 0 });
+        job.rounds.push_back(Ticket { round, number, next: 0, since: Instant::now() });
     }
 
     /// Takes back what a job still waits for.
@@ -117,6 +121,7 @@ impl Fair {
                 number: ticket.number,
                 answers: Arc::clone(&job.answers),
                 failures: 0,
+                since: ticket.since,
             };
             ticket.next += 1;
             self.passes -= 1;
@@ -133,6 +138,11 @@ impl Fair {
     /// Passes that wait.
     pub(crate) fn passes(&self) -> usize {
         self.passes
+    }
+
+    /// When the oldest of them was asked for.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.jobs.values().filter_map(|job| job.rounds.front()).map(|ticket| ticket.since).min()
     }
 
     /// Rounds that wait, in whole or in part.

@@ -1,9 +1,10 @@
 //! A model that answers: its queue and its workers.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use unmask_core::{ForwardError, ModelSpec};
 use unmask_registry::{Candidate, External, Golden};
@@ -12,6 +13,7 @@ use crate::answers::Answers;
 use crate::backend::{Backend, BackendError, Device, Fallback, Opener, Runtime};
 use crate::calibrate::{self, Calibration, Key, Layout, Plan, SPAN, calibrate, layouts, processor};
 use crate::job::{Job, Limits};
+use crate::observer::Observer;
 use crate::probe::{Batching, LoadError, Shown, probe, same};
 use crate::queue::Queue;
 use crate::worker::{self, Shared};
@@ -180,7 +182,7 @@ impl Served {
     ) -> Result<Self, LoadError> {
         let spec = Arc::new(spec);
         let queue = Queue::new(spec.id(), jobs, sessions.len());
-        let shared = Arc::new(Shared { spec, queue, batching, passes: AtomicU64::new(0) });
+        let shared = Arc::new(Shared { spec, queue, batching, passes: AtomicU64::new(0), observer: OnceLock::new() });
         let threads = Vec::new();
         let mut served = Self { shared, threads, layout, deterministic: true, calibration: None };
         for (number, (backend, open)) in sessions.into_iter().enumerate() {
@@ -188,6 +190,11 @@ impl Served {
             served.threads.extend(threads);
         }
         Ok(served)
+    }
+
+    /// Tells somebody of every batch from now on. There is one to be told; another is not.
+    pub fn tell(&self, observer: Arc<dyn Observer>) {
+        let _ = self.shared.observer.set(observer);
     }
 
     /// The model.
@@ -240,12 +247,17 @@ impl Served {
         self.shared.queue.waiting()
     }
 
+    /// Passes that wait for a worker, and how long the oldest of them has.
+    pub fn depth(&self) -> (usize, Duration) {
+        self.shared.queue.depth()
+    }
+
     /// Takes a place for one request.
     ///
     /// # Errors
     /// [`ForwardError::Overloaded`] when all places are taken, [`ForwardError::Backend`] when no worker can work.
     pub fn job(&self, limits: Limits) -> Result<Job, ForwardError> {
-        let answers = Arc::new(Answers::until(limits.deadline));
+        let answers = Arc::new(Answers::new(limits.deadline, limits.origin));
         let place = self.shared.queue.enter(&answers, limits.weight)?;
         Ok(Job::new(Arc::clone(&self.shared.spec), place, answers, limits))
     }

@@ -4,9 +4,9 @@
 //! whoever comes later.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use unmask_core::ModelSpec;
 
 use crate::backend::{Backend, Opener};
 use crate::compose::Batch;
+use crate::observer::{Observer, Ran};
 use crate::probe::Batching;
 use crate::queue::Queue;
 use crate::schedule::Item;
@@ -31,6 +32,16 @@ pub(crate) struct Shared {
     pub(crate) batching: Batching,
     /// Pictures that have been through the model.
     pub(crate) passes: AtomicU64,
+    /// Told of every batch.
+    pub(crate) observer: OnceLock<Arc<dyn Observer>>,
+}
+
+impl Shared {
+    fn tell(&self, items: &[Item], took: Duration, answered: bool) {
+        if let Some(observer) = self.observer.get() {
+            observer.ran(&Ran { spec: &self.spec, most: self.batching.most(), took, answered, items });
+        }
+    }
 }
 
 /// Starts a worker and gives its two threads.
@@ -118,9 +129,11 @@ impl Runner {
         while let Ok(mut batch) = self.composed.recv() {
             let items = std::mem::take(&mut batch.items);
             if items.iter().any(|item| item.answers.wanted()) {
+                let started = Instant::now();
                 // Whatever panics, the batch's jobs are answered and the worker goes on.
                 let run = catch_unwind(AssertUnwindSafe(|| self.run(&items, &batch)));
                 if let Err(reason) = run.unwrap_or_else(|_| Err("the backend panicked".to_owned())) {
+                    self.shared.tell(&items, started.elapsed(), false);
                     // First, so that what comes again goes elsewhere where there is an elsewhere.
                     self.shared.queue.worker_replacing(self.presence.number);
                     self.failed(items, &reason);
@@ -147,7 +160,9 @@ impl Runner {
             return Err(format!("got {got} scores for {rows} pictures, {expected} are needed"));
         }
         passes.fetch_add(items.len() as u64, Ordering::Relaxed);
-        let share = started.elapsed() / items.len() as u32;
+        let took = started.elapsed();
+        self.shared.tell(items, took, true);
+        let share = took / items.len() as u32;
         for (item, row) in items.iter().zip(raw.chunks_exact(width)) {
             match row.iter().find(|v| !v.is_finite()) {
                 Some(value) => fail(queue, std::slice::from_ref(item), &format!("got a score of {value}")),
