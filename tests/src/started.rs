@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use tonic::transport::Channel;
 use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
 use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
-use unmask_server::{Config, Service, serve};
+use unmask_server::{Config, Service, Telemetry, serve};
 
 use crate::Root;
 
@@ -14,6 +14,8 @@ pub struct Started {
     pub service: Service,
     /// Where it listens.
     pub address: std::net::SocketAddr,
+    /// Where its admin port listens, if it does.
+    pub admin: Option<std::net::SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     /// Ready when it has shut down.
     pub done: tokio::task::JoinHandle<()>,
@@ -33,13 +35,22 @@ impl Started {
     /// # Panics
     /// When it is refused.
     pub async fn over(config: &Config) -> Self {
-        let service = Service::open(config).expect("the models serve");
+        let telemetry = Telemetry::open(config).await.expect("the admin's address is free");
+        Self::observed(config, telemetry).await
+    }
+
+    /// Serves what is configured and tells of it here.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn observed(config: &Config, telemetry: Telemetry) -> Self {
+        let service = Service::observed(config, &telemetry).expect("the models serve");
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { stopped.await.unwrap_or(()) };
         let running = serve(config, service.clone(), shutdown).await.expect("the address is free");
         let address = running.address;
         let done = tokio::spawn(async { running.done.await.expect("it serves") });
-        Self { service, address, stop: Some(stop), done }
+        Self { service, address, admin: telemetry.admin(), stop: Some(stop), done }
     }
 
     /// A connection to it.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use unmask_server::{Service, check, serve};
+use unmask_server::{Service, Telemetry, check, serve};
 
 use crate::args::Serve;
 use crate::client::config;
@@ -25,10 +25,12 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     let config = config(&args.engine, &flags, false)?.serving();
     check(&config)?;
 
+    // The admin port answers while models load.
+    let telemetry = Telemetry::open(&config).await?;
     let loading = config.clone();
     let mut stopped = stop.clone();
     let service = tokio::select! {
-        service = tokio::task::spawn_blocking(move || Service::open(&loading)) => service.context("loading panicked")??,
+        service = tokio::task::spawn_blocking(move || Service::observed(&loading, &telemetry)) => service.context("loading panicked")??,
         _ = stopped.wait_for(|stop| *stop) => return Ok(ExitCode::SUCCESS),
     };
     on_hangup(hangup, service.clone());

@@ -182,7 +182,8 @@ impl Served {
     ) -> Result<Self, LoadError> {
         let spec = Arc::new(spec);
         let queue = Queue::new(spec.id(), jobs, sessions.len());
-        let shared = Arc::new(Shared { spec, queue, batching, passes: AtomicU64::new(0), observer: OnceLock::new() });
+        let shared =
+            Arc::new(Shared { spec, queue, batching, passes: AtomicU64::new(0), observer: OnceLock::new() });
         let threads = Vec::new();
         let mut served = Self { shared, threads, layout, deterministic: true, calibration: None };
         for (number, (backend, open)) in sessions.into_iter().enumerate() {

@@ -55,6 +55,17 @@ pub enum StartError {
         /// The system's own words.
         reason: String,
     },
+    /// The collector's address cannot be used.
+    #[error("telemetry.otlp_endpoint: cannot send to {endpoint}: {reason}")]
+    Telemetry {
+        /// The configured address.
+        endpoint: String,
+        /// The exporter's own words.
+        reason: String,
+    },
+    /// Metrics cannot be shown.
+    #[error("metrics: {0}")]
+    Metrics(String),
     /// No thread could be started that follows the directory of models.
     #[error("cannot follow the directory of models: {0}")]
     Watch(std::io::Error),

@@ -4,6 +4,7 @@
 //! the command line calls it without a server. Only this crate and the command line name tonic or the messages.
 
 mod admission;
+mod alarm;
 mod audit;
 mod config;
 mod decode;
@@ -30,6 +31,6 @@ pub use error::{StartError, status_of};
 pub use prove::Proof;
 pub use rpc::{Answers, Service, Watching};
 pub use run::Progress;
-pub use telemetry::init as init_telemetry;
+pub use telemetry::{Telemetry, init as init_telemetry};
 pub use transport::{Running, check, serve};
 pub use unmask_pool::Checkup;

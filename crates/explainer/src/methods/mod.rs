@@ -143,6 +143,18 @@ pub struct Figures {
 }
 
 impl Method {
+    /// Its name in the contract.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rise(_) => rise::DESCRIPTOR.name,
+            Self::Occlusion(_) => occlusion::DESCRIPTOR.name,
+            Self::Lime(_) => lime::DESCRIPTOR.name,
+            Self::Sobol(_) => sobol::DESCRIPTOR.name,
+            Self::PartitionShap(_) => partition_shap::DESCRIPTOR.name,
+            Self::KernelShap(_) => kernel_shap::DESCRIPTOR.name,
+        }
+    }
+
     /// Upper bound of the forward passes that `explain` asks for.
     pub fn announced(&self) -> u64 {
         match self {

@@ -46,6 +46,11 @@ impl Gate {
         self.0.limit
     }
 
+    /// So much of it is taken.
+    pub(super) fn taken(&self) -> u32 {
+        self.lock().all
+    }
+
     /// The most that a request of this class can ever have.
     pub(super) fn most(&self, class: Class) -> u32 {
         match class {

@@ -59,6 +59,11 @@ impl Admission {
         }
     }
 
+    /// Places that are taken.
+    pub(crate) fn places(&self) -> u64 {
+        self.places.taken().into()
+    }
+
     /// The bytes that messages may take up.
     pub(crate) fn messages(&self) -> &Bytes {
         &self.messages

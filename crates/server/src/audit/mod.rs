@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -21,6 +21,7 @@ use tonic_types::StatusExt as _;
 pub(crate) use self::draft::{Draft, Who};
 pub(crate) use self::record::Decision;
 use self::sink::Sink;
+use crate::alarm::Alarm;
 use crate::config;
 use crate::error::{self, RequestError, StartError};
 
@@ -128,41 +129,9 @@ impl Audit {
     }
 }
 
-/// Between two alarms.
-const QUIET: Duration = Duration::from_secs(10);
-
-/// Tells at once, then at most every [`QUIET`], of all that has not been told of.
-#[derive(Default)]
-struct Alarm {
-    last: Option<Instant>,
-    untold: u64,
-}
-
-impl Alarm {
-    /// How many losses are to be told of now, this one among them.
-    fn ring(&mut self, now: Instant) -> Option<u64> {
-        self.untold += 1;
-        if self.last.is_some_and(|last| now.duration_since(last) < QUIET) {
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.untold))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_alarm_is_heard_at_once_and_then_tells_of_many_together() {
-        let (mut alarm, start) = (Alarm::default(), Instant::now());
-        assert_eq!(alarm.ring(start), Some(1));
-        assert_eq!(alarm.ring(start + QUIET / 3), None);
-        assert_eq!(alarm.ring(start + QUIET / 2), None);
-        assert_eq!(alarm.ring(start + QUIET), Some(3));
-        assert_eq!(alarm.ring(start + QUIET), None);
-    }
 
     #[test]
     fn without_a_file_nothing_is_recorded_and_everything_is_answered() {

@@ -3,6 +3,7 @@
 //! Keys are the same everywhere: `pool.batch` in the file's `[pool]`, `UNMASK_POOL__BATCH` in the environment and
 //! `--set pool.batch=8` on the command line. A key that does not exist is refused, so that a slip of the pen is seen.
 
+mod admin;
 mod audit;
 mod auth;
 mod fills;
@@ -12,6 +13,7 @@ mod models;
 mod onnxruntime;
 mod pool;
 mod server;
+mod telemetry;
 mod tls;
 mod transport;
 
@@ -23,6 +25,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use unmask_pool::Settings;
 
+pub(crate) use self::admin::Admin;
 pub(crate) use self::audit::Audit;
 pub(crate) use self::auth::{Auth, Tenant};
 use self::fills::Fills;
@@ -34,6 +37,7 @@ pub use self::pool::CalibrationWord;
 use self::pool::Pool;
 pub(crate) use self::pool::Weights;
 pub(crate) use self::server::Server;
+pub(crate) use self::telemetry::Telemetry;
 pub(crate) use self::tls::Tls;
 pub(crate) use self::transport::{Drain, Http2};
 
@@ -67,7 +71,18 @@ pub struct Config {
     pub log: Log,
     /// Where decisions are recorded.
     pub audit: Audit,
+    /// The port for whoever watches over the process.
+    pub admin: Admin,
+    /// Where traces and metrics are sent.
+    pub telemetry: Telemetry,
 }
+
+/// Variables that others have given a meaning to, each under everything of ours.
+const OF_OTHERS: [(&str, &str); 3] = [
+    ("ORT_DYLIB_PATH", "onnxruntime.library"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+    ("OTEL_SERVICE_NAME", "telemetry.service_name"),
+];
 
 /// The meaning of a word, or what was got and what is allowed.
 fn meant<T: Copy>(got: &str, words: &[(&str, T)]) -> Result<T, String> {
@@ -89,7 +104,7 @@ pub enum ConfigError {
 
 impl Config {
     /// Reads the file, if one is named, the environment variables `UNMASK_...` and the overrides, in this order.
-    /// `ORT_DYLIB_PATH` names the library where nothing else does.
+    /// `ORT_DYLIB_PATH` names the library where nothing else does, and OpenTelemetry's own variables the collector.
     ///
     /// # Errors
     /// [`ConfigError`] names every wrong key or value.
@@ -108,9 +123,12 @@ impl Config {
         overrides: &[(String, String)],
     ) -> Result<Self, ConfigError> {
         let mut builder = ::config::Config::builder();
-        if let Some(library) = environment.get("ORT_DYLIB_PATH").filter(|v| !v.is_empty()) {
-            builder = builder.set_default("onnxruntime.library", library.as_str())?;
+        for (variable, key) in OF_OTHERS {
+            if let Some(value) = environment.get(variable).filter(|value| !value.is_empty()) {
+                builder = builder.set_default(key, value.as_str())?;
+            }
         }
+        let resource = environment.get("OTEL_RESOURCE_ATTRIBUTES").map(|text| telemetry::attributes(text));
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml));
         }
@@ -133,7 +151,8 @@ impl Config {
                 _ => builder.set_override(key, value.as_str())?,
             };
         }
-        let config: Self = builder.build()?.try_deserialize()?;
+        let mut config: Self = builder.build()?.try_deserialize()?;
+        config.telemetry.resource = resource.unwrap_or_default();
         config.check()?;
         Ok(config)
     }
@@ -151,6 +170,8 @@ impl Config {
         self.image.check(&mut bounds);
         self.fills.check(&mut bounds);
         self.audit.check(&mut bounds);
+        self.admin.check(&mut bounds);
+        self.telemetry.check(&mut bounds);
         if bounds.0.is_empty() { Ok(()) } else { Err(ConfigError::Bounds(bounds.0)) }
     }
 
@@ -291,6 +312,11 @@ mod tests {
             ("models.probe_seconds", "0"),
             ("models.pinned", "a@1,b"),
             ("models.workers.a-b", "0"),
+            ("admin.listen", "9464"),
+            ("telemetry.otlp_endpoint", "collector:4317"),
+            ("telemetry.sample_ratio", "1.5"),
+            ("telemetry.metrics_seconds", "99999"),
+            ("telemetry.service_name", ""),
         ];
         assert_eq!(
             read(&[], &wrong).unwrap_err().to_string(),
@@ -301,7 +327,12 @@ mod tests {
              pool.weights.bulk is 0, allowed is 1 to 1000; \
              pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0; \
              fills.max_bytes is 99999999999999, allowed is 0 to 68719476736; \
-             fills.ttl_seconds is 0, allowed is 1 to 86400"
+             fills.ttl_seconds is 0, allowed is 1 to 86400; \
+             admin.listen is \"9464\", allowed is ADDRESS:PORT such as 0.0.0.0:9464, or no value at all; \
+             telemetry.otlp_endpoint is \"collector:4317\", allowed is http://HOST:PORT or https://HOST:PORT, or no \
+             value at all; telemetry.sample_ratio is 1.5, allowed is 0 to 1; \
+             telemetry.metrics_seconds is 99999, allowed is 0 to 86400; \
+             telemetry.service_name is empty, name one, or leave it out"
         );
     }
 
@@ -323,6 +354,26 @@ mod tests {
         let config = read(&[], &[("server.max_jobs", "7"), ("fills.max_bytes", "0")]).unwrap();
         assert_eq!(config.pool_settings().jobs, 14);
         assert_eq!(config.fills.policy(), Policy { max_bytes: 0, ttl: Duration::from_secs(600) });
+    }
+
+    #[test]
+    fn nothing_listens_or_is_sent_unless_it_is_said_in_our_words_or_in_those_of_opentelemetry() {
+        let config = read(&[], &[]).unwrap();
+        assert_eq!((config.admin.listen, config.telemetry.otlp_endpoint), (None, None));
+        assert_eq!((config.telemetry.service_name.as_str(), config.telemetry.sample_ratio), ("unmask", 1.0));
+        let environment = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317"),
+            ("OTEL_SERVICE_NAME", "mask"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "team=a"),
+        ];
+        let config = read(&environment, &[("telemetry.metrics_seconds", "15")]).unwrap().telemetry;
+        assert_eq!(config.otlp_endpoint.as_deref(), Some("http://collector:4317"));
+        assert_eq!(config.service_name, "mask");
+        assert_eq!(config.resource, [("team".to_owned(), "a".to_owned())]);
+        assert_eq!(config.push_every(), Some(Duration::from_secs(15)));
+        let over = [("telemetry.otlp_endpoint", "http://other:4317")];
+        let config = read(&environment, &over).unwrap().telemetry;
+        assert_eq!(config.otlp_endpoint.as_deref(), Some("http://other:4317"));
     }
 
     #[test]

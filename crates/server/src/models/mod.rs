@@ -28,6 +28,7 @@ pub(crate) use self::watch::Watching;
 use crate::config::Config;
 use crate::error::{RequestError, StartError};
 use crate::identity::Tenant;
+use crate::telemetry::Telemetry;
 
 /// All versions of all models.
 pub(crate) struct Models {
@@ -39,8 +40,8 @@ pub(crate) struct Models {
 impl Models {
     /// Reads every bundle, and opens it where there is no budget of memory. One that is refused is kept with its reason and
     /// takes nothing from the others.
-    pub(crate) fn load(config: &Config) -> Result<Self, StartError> {
-        Self::with(config, Loader::new(config)?)
+    pub(crate) fn load(config: &Config, telemetry: &Telemetry) -> Result<Self, StartError> {
+        Self::with(config, Loader::new(config)?.told(telemetry))
     }
 
     fn with(config: &Config, loader: Loader) -> Result<Self, StartError> {
@@ -143,6 +144,11 @@ impl Models {
     /// Passes of models that have been unloaded.
     pub(crate) fn past_passes(&self) -> u64 {
         self.shelf.past_passes()
+    }
+
+    /// The library that runs them, as it calls itself.
+    pub(crate) fn runtime(&self) -> &str {
+        self.shelf.runtime()
     }
 
     /// Looks at the directory now, and returns when what is there serves. Where that fails it is logged, and nothing changes.

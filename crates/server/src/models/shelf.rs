@@ -85,6 +85,10 @@ impl Shelf {
         self.snapshot.load_full()
     }
 
+    pub(super) fn runtime(&self) -> &str {
+        self.loader.runtime()
+    }
+
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
@@ -203,7 +207,10 @@ impl Shelf {
 
         let candidate = match self.loader.read(dir) {
             Ok(candidate) => candidate,
-            Err(error) => return (refused(error.reason()), true),
+            Err(error) => {
+                self.loader.refused();
+                return (refused(error.reason()), true);
+            }
         };
         let same = |live: &&Arc<Version>| live.print == candidate.print && !live.has_failed();
         if let Some(live) = live.filter(same) {
@@ -211,6 +218,7 @@ impl Shelf {
         }
         let bytes = self.loader.estimate(&candidate);
         if !self.memory.could_hold(bytes) {
+            self.loader.refused();
             let limit = self.memory.limit.unwrap_or_default();
             let reason = format!(
                 "it needs about {bytes} bytes of memory, models.memory_bytes is {limit}: raise it, or give the model \
@@ -230,7 +238,10 @@ impl Shelf {
             // What is opened later has at least run in a process of its own.
             return match self.loader.proven(dir, candidate) {
                 Ok(_) => (serves(Arc::new(new)), true),
-                Err(reason) => (refused(reason), true),
+                Err(reason) => {
+                    self.loader.refused();
+                    (refused(reason), true)
+                }
             };
         }
         match new.served(|| self.load(dir, candidate, self.room(bytes, open)?)) {

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
+use opentelemetry::KeyValue;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -22,7 +23,7 @@ use unmask_explainer::metrics::bootstrap::Bootstrap;
 use unmask_pool::Cancel;
 use unmask_protocol::v1::{self, dataset_row};
 
-use super::{Guard, Service, State, refuse, refused, spent, who_is};
+use super::{Guard, Service, State, refused, spent, who_is};
 use crate::admission::{Held, Price};
 use crate::audit::{Draft, Who};
 use crate::decode::{self, Class, DatasetJob, Item, Known, Priced as _};
@@ -67,7 +68,8 @@ impl Service {
         let asker = Asker { state: Arc::clone(&self.state), arrival };
         let tenant = &asker.arrival.identity.tenant.name;
         let none = tracing::field::Empty;
-        let span = tracing::info_span!("request", call = CALL, request_id = none, tenant);
+        let trace_id = asker.arrival.trace.id();
+        let span = tracing::info_span!("request", call = CALL, request_id = none, trace_id, tenant);
         let own = span.clone();
         let work = async move {
             let gone = answers.clone();
@@ -75,7 +77,7 @@ impl Service {
             let ended = tokio::select! {
                 () = gone.closed() => return,
                 done = drive(asker, requests, &answers, &own) => done,
-                error = service.cut_off(deadline) => Err(refuse(&own, &error, "")),
+                error = service.cut_off(deadline) => Err(service.state.refuse(&own, &error, "")),
             };
             if let Err(status) = ended {
                 let status = broken(recording, who, status).await;
@@ -111,7 +113,7 @@ where
     let first = requests.next().await.transpose().map_err(oversize::renamed)?.unwrap_or_default();
     let plan = arrival.message();
     // A full server says so at once.
-    state.admission.enter(Class::Bulk).map_err(|e| refuse(span, &e, ""))?;
+    state.admission.enter(Class::Bulk).map_err(|e| state.refuse(span, &e, ""))?;
     let turn = state.admission.begin().await;
     let own = asker.clone();
     let job = super::blocking(move || {
@@ -119,9 +121,10 @@ where
         let _turn = turn;
         begin(first, &own)
     });
-    let job = job.await.map_err(|e| refuse(span, &e, ""))?;
+    let job = job.await.map_err(|e| state.refuse(span, &e, ""))?;
     let job = Arc::new(job);
     span.record("request_id", &job.request_id);
+    arrival.trace.says(|| KeyValue::new("unmask.request_id", job.request_id.clone()));
     let mut ids = HashSet::new();
     let of = Arc::clone(&job);
     // A server that goes down reads no further item, and answers those that it has read.
@@ -153,7 +156,7 @@ where
             Some(Some(row)) => row.unwrap_or_else(|| Err(RequestError::Panicked.status(&job.request_id)))?,
             Some(None) => break,
             None if working.load(Ordering::Relaxed) > 0 => continue,
-            None => return Err(refuse(span, &RequestError::Silent, &job.request_id)),
+            None => return Err(state.refuse(span, &RequestError::Silent, &job.request_id)),
         };
         let own = decode::known(&row, &job).map_err(|_| RequestError::Panicked.status(&job.request_id))?;
         size.grow(&own).map_err(|message| {
@@ -167,16 +170,16 @@ where
         for answer in [encode::row(row), encode::progress(known.len() as u64, failed, passes)] {
             // A client that has gone is seen above.
             if within(state.idle, answers.send(Ok(answer))).await.is_none() {
-                return Err(refuse(span, &RequestError::Silent, &job.request_id));
+                return Err(state.refuse(span, &RequestError::Silent, &job.request_id));
             }
         }
     }
     let items = known.len() as u64;
     let id = job.request_id.clone();
     if stopped.load(Ordering::Relaxed) {
-        return Err(refuse(span, &RequestError::Draining, &id));
+        return Err(state.refuse(span, &RequestError::Draining, &id));
     }
-    let summary = summarise(&state, job, known, failed).await.map_err(|e| refuse(span, &e, &id))?;
+    let summary = summarise(&state, job, known, failed).await.map_err(|e| state.refuse(span, &e, &id))?;
     drop(plan);
     let _ = within(state.idle, answers.send(Ok(summary))).await;
     tracing::info!(items, failed, "answered");
@@ -356,7 +359,10 @@ async fn evaluate(
         cancel: Cancel::default(),
         weight: state.weight(job.class),
         tenant: tenant.name.clone(),
-        ..Caller::default()
+        trace: arrival.trace.clone(),
+        telemetry: state.telemetry.clone(),
+        deadline: None,
+        progress: None,
     };
     let _guard = Guard(caller.cancel.clone());
     let request = v1::EvaluateRequest {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use opentelemetry::KeyValue;
 use tonic::{Request, Response, Status};
 use tracing::Span;
 use unmask_core::{Ended, ForwardError, Violation};
@@ -29,6 +30,7 @@ use crate::fills::Fills;
 use crate::identity::Tenant;
 use crate::models::{self, Models};
 use crate::run::{Caller, Progress};
+use crate::telemetry::Telemetry;
 use crate::transport::Arrival;
 
 /// Both services, behind a socket or in process.
@@ -48,12 +50,37 @@ pub(crate) struct State {
     /// How long a stream may send nothing while nothing is done for it.
     idle: Option<Duration>,
     pub(crate) audit: Audit,
+    telemetry: Telemetry,
 }
 
 impl State {
     /// What a tenant can see.
     fn seen_by<'a>(&'a self, tenant: &'a Tenant) -> Sight<'a> {
         Sight { models: &self.models, tenant, limits: &self.limits }
+    }
+
+    /// Whether any model has a worker that can work, or is loaded when it is asked for: one that has lost its own takes nothing from
+    /// the others.
+    pub(crate) fn is_ready(&self) -> bool {
+        let ready = self.models.all(|listed| match listed.state {
+            models::State::Loaded(served) => served.is_ready(),
+            models::State::NotLoaded(_) => true,
+            models::State::Refused => false,
+        });
+        ready.contains(&true)
+    }
+
+    /// Requests that have a place.
+    pub(crate) fn places(&self) -> u64 {
+        self.admission.places()
+    }
+
+    /// Logs and counts a request that has no answer, and gives its status.
+    fn refuse(&self, span: &Span, error: &RequestError, id: &str) -> Status {
+        self.telemetry.refused(error);
+        let status = error.status(id);
+        span.in_scope(|| tracing::warn!(code = ?status.code(), %error, "refused"));
+        status
     }
 
     /// The share of a request of this class.
@@ -79,12 +106,20 @@ impl Drop for Guard {
 }
 
 impl Service {
-    /// Loads the library and every model.
+    /// Loads the library and every model. It tells of itself by its log alone.
     ///
     /// # Errors
     /// [`StartError`] where the library or every model is refused.
     pub fn open(config: &Config) -> Result<Self, StartError> {
-        Self::with_progress(config, None)
+        Self::with(config, None, Telemetry::none())
+    }
+
+    /// As [`Service::open`], for a server: whoever reads `telemetry` is told of what happens.
+    ///
+    /// # Errors
+    /// As [`Service::open`].
+    pub fn observed(config: &Config, telemetry: &Telemetry) -> Result<Self, StartError> {
+        Self::with(config, None, telemetry.clone())
     }
 
     /// As [`Service::open`]; `progress` is told of every folded round of every explanation, for use in process.
@@ -92,24 +127,27 @@ impl Service {
     /// # Errors
     /// As [`Service::open`].
     pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
+        Self::with(config, progress, Telemetry::none())
+    }
+
+    fn with(config: &Config, progress: Option<Progress>, telemetry: Telemetry) -> Result<Self, StartError> {
         let audit = Audit::open(&config.audit)?;
-        let models = Models::load(config)?;
+        let models = Models::load(config, &telemetry)?;
         let admission = Admission::new(config);
         let (limits, fills) = (config.image.limits(), Fills::new(config.fills.policy()));
         let (weights, drain) = (config.pool.weights, Drain::default());
         let idle = config.http2.idle();
-        let state = State { models, admission, limits, fills, progress, weights, drain, idle, audit };
-        Ok(Self { state: Arc::new(state) })
+        let own = telemetry.clone();
+        let state =
+            State { models, admission, limits, fills, progress, weights, drain, idle, audit, telemetry };
+        let state = Arc::new(state);
+        own.of_service(&state);
+        Ok(Self { state })
     }
 
     /// Whether any model has a worker that can work, or is loaded when it is asked for: one that has lost its own takes nothing from the others.
     pub fn is_ready(&self) -> bool {
-        let ready = self.state.models.all(|listed| match listed.state {
-            models::State::Loaded(served) => served.is_ready(),
-            models::State::NotLoaded(_) => true,
-            models::State::Refused => false,
-        });
-        ready.contains(&true)
+        self.state.is_ready()
     }
 
     /// Pictures that have been through any model since the service opened.
@@ -154,6 +192,11 @@ impl Service {
         &self.state.drain
     }
 
+    /// What this service tells of itself.
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.state.telemetry
+    }
+
     /// Memory for messages.
     pub(crate) fn bytes(&self) -> &Bytes {
         self.state.admission.messages()
@@ -178,7 +221,16 @@ impl Service {
         let is_known = wrong.len() == others;
         let tenant = Arc::clone(&arrival.identity.tenant);
         let who = arrival.identity.subject.as_deref();
-        let span = tracing::info_span!("request", call, request_id = id, tenant = tenant.name, who);
+        let trace = arrival.trace.clone();
+        let span = tracing::info_span!(
+            "request",
+            call,
+            request_id = id,
+            trace_id = trace.id(),
+            tenant = tenant.name,
+            who
+        );
+        trace.says(|| KeyValue::new("unmask.request_id", id.clone()));
         let enter = || {
             // A priority that there is not is reported as that.
             if is_known {
@@ -189,7 +241,9 @@ impl Service {
         let draft = self.state.audit.draft(call, &id, &who_is(&arrival));
         let (message, place) = match enter() {
             Ok(place) => (arrival.message(), place),
-            Err(error) => return Err(refuse(&span, &refused(&self.state, draft, error).await, &id)),
+            Err(error) => {
+                return Err(self.state.refuse(&span, &refused(&self.state, draft, error).await, &id));
+            }
         };
         let caller = Caller {
             cancel: Cancel::default(),
@@ -197,6 +251,8 @@ impl Service {
             progress: self.state.progress.clone(),
             weight: self.state.weight(class),
             tenant: tenant.name.clone(),
+            trace,
+            telemetry: self.state.telemetry.clone(),
         };
         let guard = Guard(caller.cancel.clone());
         let (state, own) = (Arc::clone(&self.state), id.clone());
@@ -238,7 +294,7 @@ impl Service {
                 }
             },
         };
-        let answer = done.map_err(|e| refuse(&span, &e, &id))?;
+        let answer = done.map_err(|e| self.state.refuse(&span, &e, &id))?;
         span.in_scope(|| tracing::info!("answered"));
         Ok(Response::new(answer))
     }
@@ -321,11 +377,4 @@ fn spent<T>(ran: &Result<T, RequestError>, passes: impl FnOnce(&T) -> u64) -> u6
 fn who_is(arrival: &Arrival) -> Who {
     let tenant = Some(&arrival.identity.tenant.name).filter(|name| !name.is_empty()).cloned();
     Who { tenant, subject: arrival.identity.subject.as_deref().map(ToOwned::to_owned) }
-}
-
-/// Logs a request that has no answer, and gives its status.
-fn refuse(span: &Span, error: &RequestError, id: &str) -> Status {
-    let status = error.status(id);
-    span.in_scope(|| tracing::warn!(code = ?status.code(), %error, "refused"));
-    status
 }

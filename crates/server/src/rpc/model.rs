@@ -39,7 +39,10 @@ impl ModelService for Service {
             Some(found) => found,
             None => {
                 let named = self.state.models.named(Some(&selector), tenant);
-                let (name, version) = named.map_err(|e| e.status(""))?;
+                let (name, version) = named.map_err(|e| {
+                    self.state.telemetry.refused(&e);
+                    e.status("")
+                })?;
                 // It may have been removed this very moment.
                 shown(&name, &version).ok_or_else(|| {
                     let message = "its files change while they are read; try again later";

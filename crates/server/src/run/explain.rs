@@ -8,12 +8,14 @@ use unmask_explainer::image::{Frame, Limits};
 use unmask_explainer::methods::{Context, Explanation, Figures, Method};
 use unmask_explainer::render::{self, Scene};
 use unmask_explainer::segment::{MOST_SEGMENTS, Ranked, Segmentation, rank};
+use unmask_pool::Job;
 
 use super::fill::{References, Searched, refer};
 use super::{Bill, Caller, Seen, bill, see, warnings};
 use crate::decode::{Cut, ExplainJob, FillChoice, Named, Outputs};
 use crate::error::RequestError;
 use crate::fills::{Fills, Found};
+use crate::telemetry::Trace;
 
 /// An explained decision.
 pub(crate) struct Explained {
@@ -60,13 +62,14 @@ pub(crate) fn explain(
     let started = Instant::now();
     let subject = &job.subject;
     let spec = Arc::clone(subject.served.spec());
-    let seen = see(subject, limits)?;
-    let segments = cut(&job.cut, &spec, &seen.tensor, job.seed, "segmentation")?;
-    let made = super::fill::made(job, &seen, &segments, limits)?;
+    let seen = see(subject, limits, &caller.trace)?;
+    let segments = cut(&job.cut, &spec, &seen.tensor, job.seed, "segmentation", &caller.trace)?;
+    let made = super::fill::made(job, &seen, &segments, limits, &caller.trace)?;
     let decode = started.elapsed();
 
     let announced = job.announced();
     let forward = subject.served.job(caller.limits(announced, job.max_passes))?;
+    let unanswered = caller.unanswered(announced, &forward);
     let references = refer(job, &seen.tensor, made, &forward, fills, caller)?;
     let References { fill, logits, fill_logits, searched } = &references;
     let decision = job.question.about(highest(logits), &spec);
@@ -82,7 +85,7 @@ pub(crate) fn explain(
         fill_score,
         forward: &forward,
     };
-    let explanation = run(&job.method, &context)?;
+    let explanation = run(&job.method, &context, &forward, &caller.trace)?;
 
     let rendering = Instant::now();
     let Explanation { map, reading, figures, ended } = explanation;
@@ -90,7 +93,9 @@ pub(crate) fn explain(
     regions.truncate(job.top_regions);
     let legend = legend(&decision, reading);
     let scene = Scene { map: &map, reading, frame: &seen.frame, legend: &legend };
-    let pictures = draw(job.outputs, &scene, &seen, fill, &spec);
+    let pictures = caller
+        .trace
+        .step("render", || Ok::<_, RequestError>(draw(job.outputs, &scene, &seen, fill, &spec)))?;
     let own = forward.meter();
     let unused = bill::method(announced - job.fill.announced(), &own, ended);
     let (meter, savings) = match searched {
@@ -98,6 +103,8 @@ pub(crate) fn explain(
         Some(search) => search.bill(own, job.fill.announced()),
     };
     let savings = bill::by_reason(savings.into_iter().chain(unused));
+    unanswered.answered(&savings);
+    caller.telemetry.metrics().explained(job.method.name(), ended, 1);
     let (render, total) = (rendering.elapsed(), started.elapsed());
     let bill = Bill { announced, meter, savings, decode, render, total };
     let mut warnings = warnings::picture(&spec, subject);
@@ -140,8 +147,18 @@ pub(super) fn cut(
     image: &Tensor,
     seed: u64,
     path: &str,
+    trace: &Trace,
 ) -> Result<Arc<LabelMap>, RequestError> {
-    let _span = tracing::info_span!("segment").entered();
+    trace.step("segment", || divide(cut, spec, image, seed, path))
+}
+
+fn divide(
+    cut: &Cut,
+    spec: &ModelSpec,
+    image: &Tensor,
+    seed: u64,
+    path: &str,
+) -> Result<Arc<LabelMap>, RequestError> {
     let segmentation = &cut.segmentation;
     let segments = segmentation.segment(image, &spec.input, seed);
     // A grid is bounded by its sides, and where segments are worked with, by what was checked of the request.
@@ -155,9 +172,22 @@ pub(super) fn cut(
     Err(RequestError::Invalid(vec![Violation::new(path, message)]))
 }
 
-fn run(method: &Method, context: &Context<'_>) -> Result<Explanation, RequestError> {
-    let _span = tracing::info_span!("method").entered();
-    Ok(method.explain(context)?)
+/// The rounds of a method, up to the last that is folded, and what it then makes of all of them.
+pub(super) fn run(
+    method: &Method,
+    context: &Context<'_>,
+    forward: &Job,
+    trace: &Trace,
+) -> Result<Explanation, RequestError> {
+    let _line = tracing::info_span!("method").entered();
+    let started = Instant::now();
+    let explained = method.explain(context);
+    let ended = Instant::now();
+    // A method that asks nothing folds nothing.
+    let folded = forward.folded_at().filter(|at| *at >= started).unwrap_or(ended);
+    trace.past("rounds", started, folded, explained.is_ok());
+    trace.past("fold", folded, ended, explained.is_ok());
+    Ok(explained?)
 }
 
 fn legend(decision: &Named, reading: Reading) -> String {
@@ -173,7 +203,6 @@ fn legend(decision: &Named, reading: Reading) -> String {
 }
 
 fn draw(outputs: Outputs, scene: &Scene<'_>, seen: &Seen, fill: &Tensor, spec: &ModelSpec) -> Pictures {
-    let _span = tracing::info_span!("render").entered();
     let wanted = |wanted: bool, make: &dyn Fn() -> Vec<u8>| if wanted { make() } else { Vec::new() };
     Pictures {
         heat_map: wanted(outputs.heat_map, &|| render::heat_map(scene)),

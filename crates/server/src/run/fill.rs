@@ -15,6 +15,7 @@ use super::{Caller, Saving, Seen, Why, bill, read, whole};
 use crate::decode::{ExplainJob, FillChoice, Subject};
 use crate::error::RequestError;
 use crate::fills::{Fills, Found, Key, Paid};
+use crate::telemetry::Trace;
 
 /// The picture, what stands where it is hidden, and the logits of both.
 pub(super) struct References {
@@ -80,13 +81,16 @@ pub(super) fn made(
     seen: &Seen,
     segments: &LabelMap,
     limits: &Limits,
+    trace: &Trace,
 ) -> Result<Option<Arc<Tensor>>, RequestError> {
-    let _span = tracing::info_span!("fill").entered();
+    if let FillChoice::Search(_) = &job.fill {
+        return Ok(None);
+    }
     let input = &job.subject.served.spec().input;
-    match Source::new(&job.fill, &job.subject, limits, "fill")? {
+    trace.step("fill", || match Source::new(&job.fill, &job.subject, limits, "fill")? {
         Source::Search(_) => Ok(None),
         Source::Made(made) => Ok(Some(made.resolve(&seen.tensor, segments, input, job.seed))),
-    }
+    })
 }
 
 /// Scores picture and fill; searches for the fill in between where it was not made.
@@ -130,16 +134,18 @@ pub(super) fn find(
     fills: &Fills,
     caller: &Caller,
 ) -> Result<Searched, RequestError> {
-    let _span = tracing::info_span!("search").entered();
     let key = Key::new(&caller.tenant, image, served.spec(), search, seed);
     let (served, search, image) = (Arc::clone(served), search.clone(), Arc::clone(image));
     let (progress, weight) = (caller.told_after(before, announced), caller.weight);
+    let (telemetry, origin) = (caller.telemetry.clone(), caller.trace.origin());
     let run = move |cancel| {
         // No deadline and no budget of the one who asks first: others may wait for the same.
-        let forward = served.job(JobLimits { cancel, progress, weight, ..JobLimits::default() })?;
+        let forward = served.job(JobLimits { cancel, progress, weight, origin, ..JobLimits::default() })?;
         let sample = search.whole(&image, seed, &forward)?;
+        telemetry.metrics().searched(search.name(), sample.flipped, 1);
         Ok(Found { sample, meter: forward.meter() })
     };
-    let (found, paid) = fills.get(&key, caller, run)?;
+    let (found, paid) = caller.trace.step("fill", || fills.get(&key, caller, run))?;
+    caller.telemetry.metrics().filled(paid);
     Ok(Searched { found, paid })
 }

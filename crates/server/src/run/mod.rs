@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use unmask_core::{Ended, ForwardError, Perturbation, Round, Scores, Tensor, Violation};
 use unmask_explainer::image::{self, Frame, Picture};
-use unmask_pool::{Cancel, Limits};
+use unmask_pool::{Cancel, Job, Limits};
 
 pub(crate) use self::bill::{Bill, Saving, Why};
 pub(crate) use self::evaluate::{Evaluation, Outcome, Scored, evaluate};
@@ -23,6 +23,7 @@ pub(crate) use self::predict::{Predicted, predict};
 pub(crate) use self::summary::{Mean, means};
 use crate::decode::Subject;
 use crate::error::RequestError;
+use crate::telemetry::{Saved, Telemetry, Trace};
 
 /// Told how many passes have been folded, out of how many.
 pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
@@ -31,7 +32,7 @@ pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
 type Told = dyn Fn(u64) + Send + Sync;
 
 /// What a request brings besides its job.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Option<Instant>,
@@ -39,6 +40,10 @@ pub(crate) struct Caller {
     pub(crate) weight: u32,
     /// For whom it asks.
     pub(crate) tenant: String,
+    /// Its place in a trace.
+    pub(crate) trace: Trace,
+    /// Where it is counted.
+    pub(crate) telemetry: Telemetry,
 }
 
 impl Caller {
@@ -60,13 +65,52 @@ impl Caller {
 
     fn limits(&self, announced: u64, passes: Option<u64>) -> Limits {
         let progress = self.told_after(0, announced);
-        Limits { passes, deadline: self.deadline, weight: self.weight, cancel: self.cancel.clone(), progress }
+        Limits {
+            passes,
+            deadline: self.deadline,
+            weight: self.weight,
+            cancel: self.cancel.clone(),
+            progress,
+            origin: self.trace.origin(),
+        }
+    }
+
+    /// Counts what an answer has saved, or what is saved because nobody waits for one any more.
+    fn unanswered<'a>(&'a self, announced: u64, forward: &'a Job) -> Unanswered<'a> {
+        Unanswered { caller: self, announced, forward, answered: false }
     }
 
     /// What tells the caller of folded passes, of which some were folded before.
     fn told_after(&self, before: u64, announced: u64) -> Option<Arc<Told>> {
         let progress = self.progress.clone()?;
         Some(Arc::new(move |folded| progress(before + folded, announced)))
+    }
+}
+
+/// A request that has begun to ask and is not answered yet.
+struct Unanswered<'a> {
+    caller: &'a Caller,
+    announced: u64,
+    forward: &'a Job,
+    answered: bool,
+}
+
+impl Unanswered<'_> {
+    /// It is answered now.
+    fn answered(mut self, savings: &[Saving]) {
+        self.answered = true;
+        for Saving { why, passes } in savings {
+            self.caller.telemetry.metrics().saved(Saved::Answered(*why), *passes);
+        }
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.answered && self.caller.cancel.is_cancelled() {
+            let passes = self.announced.saturating_sub(self.forward.meter().run);
+            self.caller.telemetry.metrics().saved(Saved::Cancelled, passes);
+        }
     }
 }
 
@@ -78,8 +122,11 @@ struct Seen {
     took: Duration,
 }
 
-fn see(subject: &Subject, limits: &image::Limits) -> Result<Seen, RequestError> {
-    let _span = tracing::info_span!("decode").entered();
+fn see(subject: &Subject, limits: &image::Limits, trace: &Trace) -> Result<Seen, RequestError> {
+    trace.step("decode", || looked(subject, limits))
+}
+
+fn looked(subject: &Subject, limits: &image::Limits) -> Result<Seen, RequestError> {
     let started = Instant::now();
     let input = &subject.served.spec().input;
     let picture = read(&subject.image, limits, "image")?;

@@ -25,10 +25,12 @@ pub(crate) fn predict(
     caller: &Caller,
 ) -> Result<Predicted, RequestError> {
     let started = Instant::now();
-    let seen = see(subject, limits)?;
+    let seen = see(subject, limits, &caller.trace)?;
     let announced = 1;
     let job = subject.served.job(caller.limits(announced, None))?;
+    let unanswered = caller.unanswered(announced, &job);
     let scores = whole(&job, &[&seen.tensor])?;
+    unanswered.answered(&[]);
     let spec = Arc::clone(subject.served.spec());
     Ok(Predicted {
         logits: scores.row(0).to_vec(),

@@ -11,6 +11,7 @@ use crate::admission::Held;
 use crate::decode::shown;
 use crate::error::RequestError;
 use crate::identity::Identity;
+use crate::telemetry::Trace;
 
 /// How long a client waits.
 const TIMEOUT: &str = "grpc-timeout";
@@ -21,6 +22,8 @@ pub(crate) struct Arrival {
     pub(crate) identity: Identity,
     /// When the client waits no longer.
     pub(crate) deadline: Option<Instant>,
+    /// Its place in a trace.
+    pub(crate) trace: Trace,
     messages: Messages,
 }
 
@@ -34,10 +37,11 @@ impl Arrival {
     pub(super) fn new(
         identity: Identity,
         headers: &HeaderMap,
+        trace: Trace,
         messages: Messages,
     ) -> Result<Self, RequestError> {
         let deadline = deadline(headers).map_err(|wrong| RequestError::Invalid(vec![wrong]))?;
-        Ok(Self { identity, deadline, messages })
+        Ok(Self { identity, deadline, trace, messages })
     }
 
     /// Of a call in this process, which may have a deadline as well.

@@ -18,6 +18,7 @@ use super::arrival::Messages;
 use crate::admission::{self, Held};
 use crate::decode::Class;
 use crate::error::{RequestError, Shortage};
+use crate::telemetry::Telemetry;
 
 /// A flag and a length.
 const PREFIX: usize = 5;
@@ -26,6 +27,7 @@ pub(super) struct Metered<B> {
     inner: B,
     bytes: admission::Bytes,
     messages: Messages,
+    telemetry: Telemetry,
     limits: Limits,
     prefix: [u8; PREFIX],
     /// Bytes of the prefix that have come.
@@ -62,10 +64,27 @@ pub(super) struct Limits {
 }
 
 impl<B> Metered<B> {
-    pub(super) fn new(inner: B, bytes: admission::Bytes, messages: Messages, limits: Limits) -> Self {
+    pub(super) fn new(
+        inner: B,
+        bytes: admission::Bytes,
+        messages: Messages,
+        telemetry: Telemetry,
+        limits: Limits,
+    ) -> Self {
         let (prefix, have, left, count, waiting) = Default::default();
-        let mut body =
-            Self { inner, bytes, messages, limits, prefix, have, left, count, timer: None, waiting };
+        let mut body = Self {
+            inner,
+            bytes,
+            messages,
+            telemetry,
+            limits,
+            prefix,
+            have,
+            left,
+            count,
+            timer: None,
+            waiting,
+        };
         body.arm();
         body
     }
@@ -134,10 +153,16 @@ impl<B> Metered<B> {
         };
         let held = self.bytes.take(class, bytes).ok_or_else(|| {
             tracing::warn!(bytes, "refused: no memory for a message");
-            RequestError::from(Shortage::Memory).status("")
+            self.no_memory()
         })?;
         self.messages.push(held);
         Ok(None)
+    }
+
+    fn no_memory(&self) -> Status {
+        let error = RequestError::from(Shortage::Memory);
+        self.telemetry.refused(&error);
+        error.status("")
     }
 
     /// Hands data on when every message that begins in it has been let in.
@@ -189,7 +214,7 @@ where
             body.timer = None;
             return Poll::Ready(Some(Err(match body.waiting.take() {
                 // Nobody waits for memory for ever, so that nobody waits in a circle.
-                Some(_) => RequestError::from(Shortage::Memory).status(""),
+                Some(_) => body.no_memory(),
                 None => {
                     let message = "the message did not come in time; send it faster, or make it smaller";
                     Status::deadline_exceeded(message)
@@ -200,7 +225,7 @@ where
             let held = ready!(wait.as_mut().poll(cx));
             let Some((data, _)) = body.waiting.take() else { return Poll::Ready(None) };
             let Some(held) = held else {
-                return Poll::Ready(Some(Err(RequestError::from(Shortage::Memory).status(""))));
+                return Poll::Ready(Some(Err(body.no_memory())));
             };
             body.messages.push(held);
             body.arm();
@@ -262,7 +287,7 @@ mod tests {
         let _taken = memory.take(Class::Interactive, taken).unwrap();
         let messages = Messages::default();
         let limits = Limits { kind, message: 4 << 10, time: Duration::from_millis(50), deadline: None };
-        let mut body = Metered::new(Come(frames), memory, messages.clone(), limits);
+        let mut body = Metered::new(Come(frames), memory, messages.clone(), Telemetry::none(), limits);
         let mut read = Vec::new();
         loop {
             match std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {

@@ -28,6 +28,7 @@ use crate::drain::Drain;
 use crate::error::code;
 use crate::identity::{Guard, Identity, Names};
 use crate::oversize;
+use crate::telemetry::{self, Telemetry};
 
 /// What all connections share.
 pub(super) struct House {
@@ -37,6 +38,7 @@ pub(super) struct House {
     /// The same for services that are not ours.
     pub(super) small: admission::Bytes,
     pub(super) drain: Drain,
+    pub(super) telemetry: Telemetry,
     /// Largest message that is read.
     pub(super) most: u64,
     pub(super) message_time: Duration,
@@ -118,6 +120,8 @@ impl hyper::service::Service<Request<Incoming>> for Door {
         // What has no end of its own keeps no connection busy: who only watches is let go like who does nothing.
         let open = ours.then(|| self.streams.enter());
         tracing::debug!(path, "a request has come");
+        let mut call = ours.then(|| house.telemetry.request(path, request.headers()));
+        let trace = call.as_ref().map(|call| call.trace().clone()).unwrap_or_default();
         let endless = (!ours).then(|| house.drain.clone());
         let kind = if !ours || path.ends_with(STREAM) { Kind::Many } else { Kind::One };
         // Whoever needs no token takes nothing of what others have.
@@ -130,12 +134,12 @@ impl hyper::service::Service<Request<Incoming>> for Door {
         let response = identity.and_then(|identity| {
             let (mut parts, body) = request.into_parts();
             let messages = Messages::default();
-            let arrival = Arrival::new(identity, &parts.headers, messages.clone())?;
+            let arrival = Arrival::new(identity, &parts.headers, trace.clone(), messages.clone())?;
             let limits = Limits { kind, message: most, time: house.message_time, deadline: arrival.deadline };
             // A token ends here: no log or error further in can hold it.
             parts.headers.remove(http::header::AUTHORIZATION);
             parts.extensions.insert(arrival);
-            let body = Metered::new(body, bytes, messages, limits);
+            let body = Metered::new(body, bytes, messages, house.telemetry.clone(), limits);
             Ok(house.routes.clone().oneshot(Request::from_parts(parts, Body::new(body))))
         });
         Box::pin(async move {
@@ -145,7 +149,9 @@ impl hyper::service::Service<Request<Incoming>> for Door {
                     oversize::rename(response)
                 }
                 Err(error) => {
-                    tracing::warn!(code = ?code(&error), %error, "refused");
+                    house.telemetry.refused(&error);
+                    let trace_id = trace.id();
+                    tracing::warn!(code = ?code(&error), %error, trace_id, "refused");
                     error.status("").into_http()
                 }
             };
@@ -153,7 +159,8 @@ impl hyper::service::Service<Request<Incoming>> for Door {
                 let took_us = came.elapsed().as_micros() as u64;
                 tracing::debug!(?code, took_us, "a request is refused");
             }
-            Ok(response.map(|body| Answer::new(body, endless, open)))
+            call.iter_mut().for_each(|call| call.learn(response.headers()));
+            Ok(response.map(|body| Answer::new(body, endless, open, call)))
         })
     }
 }
@@ -163,12 +170,13 @@ pub(super) struct Answer {
     body: Body,
     going_down: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _open: Option<Open>,
+    call: Option<telemetry::Request>,
 }
 
 impl Answer {
-    fn new(body: Body, endless: Option<Drain>, open: Option<Open>) -> Self {
+    fn new(body: Body, endless: Option<Drain>, open: Option<Open>, call: Option<telemetry::Request>) -> Self {
         let going_down = endless.map(|drain| Box::pin(async move { drain.begun().await }) as _);
-        Self { body, going_down, _open: open }
+        Self { body, going_down, _open: open, call }
     }
 }
 
@@ -181,8 +189,12 @@ impl http_body::Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if frame.is_ready() {
-            return frame;
+        if let Poll::Ready(frame) = frame {
+            let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
+            if let (Some(trailers), Some(call)) = (trailers, &mut self.call) {
+                call.learn(trailers);
+            }
+            return Poll::Ready(frame);
         }
         match self.going_down.as_mut().map(|down| down.as_mut().poll(cx)) {
             Some(Poll::Ready(())) => {

@@ -3,6 +3,7 @@
 //! The accept loop is ours and not tonic's: connections are bounded, grow old with grace, and end when the time of a shutdown
 //! is up; files of certificates and keys are read again while it runs; who asks is known before a body is read.
 
+mod admin;
 mod arrival;
 mod body;
 mod connection;
@@ -24,6 +25,7 @@ use unmask_protocol::v1::evaluation_service_server::EvaluationServiceServer;
 use unmask_protocol::v1::explanation_service_server::ExplanationServiceServer;
 use unmask_protocol::v1::model_service_server::ModelServiceServer;
 
+pub(crate) use self::admin::Admin;
 pub(crate) use self::arrival::Arrival;
 use self::door::House;
 use self::tls::Tls;
@@ -60,7 +62,8 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 }
 
 /// Binds the socket and serves until `shutdown` is ready. Then health says so, after the notice nothing new is taken, and what
-/// is open has the grace to end; what is left is UNAVAILABLE.
+/// is open has the grace to end; what is left is UNAVAILABLE. What the service tells of itself goes the same way: readiness falls
+/// first, and the admin port is the last to close.
 ///
 /// # Errors
 /// [`StartError::Insecure`], [`StartError::Tls`] and [`StartError::Keys`] for what must not or cannot be served, and
@@ -95,18 +98,20 @@ pub async fn serve(
         .add_service(ModelServiceServer::new(service.clone()).max_decoding_message_size(most))
         .prepare();
     let watching = service.watch(config).map_err(StartError::Watch)?;
-    let drain = service.drain().clone();
+    let (drain, telemetry) = (service.drain().clone(), service.telemetry().clone());
     let house = Arc::new(House {
         routes,
         guard,
         bytes: service.bytes().clone(),
         small: admission::Bytes::new(door::SMALL * u64::from(config.http2.max_connections)),
         drain: drain.clone(),
+        telemetry: telemetry.clone(),
         most: most as u64,
         message_time: config.http2.message_time(),
     });
     let settings = Arc::new(config.http2.clone());
     let (notice, grace) = (config.drain.notice(), config.drain.grace());
+    telemetry.serving();
     let done = async move {
         let mut connections = JoinSet::new();
         {
@@ -122,6 +127,7 @@ pub async fn serve(
                 () = health::watch(&health, &service) => {}
             }
             tracing::info!("shutting down");
+            telemetry.draining();
             // Nobody says otherwise from here on.
             health::tell(&health, false).await;
             tokio::select! {
@@ -142,6 +148,7 @@ pub async fn serve(
         }
         // A model that is being loaded is waited for, but not for long.
         let _ = timeout(FAREWELL, tokio::task::spawn_blocking(move || drop(watching))).await;
+        telemetry.end().await;
         tracing::info!("shut down");
         Ok(())
     };

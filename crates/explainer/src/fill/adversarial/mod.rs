@@ -46,6 +46,17 @@ pub struct Sample {
 }
 
 impl Search {
+    /// Names of all of them in the contract.
+    pub const NAMES: [&'static str; 2] = [BOUNDED.name, PAPER.name];
+
+    /// Its name in the contract.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Bounded(_) => BOUNDED.name,
+            Self::Paper(_) => PAPER.name,
+        }
+    }
+
     /// Upper bound of the forward passes that `run` asks for.
     pub fn announced(&self) -> u64 {
         match self {

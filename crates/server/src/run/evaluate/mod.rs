@@ -65,7 +65,7 @@ pub(crate) fn evaluate(
 ) -> Result<Evaluation, RequestError> {
     let started = Instant::now();
     let spec = Arc::clone(job.subject.served.spec());
-    let seen = see(&job.subject, limits)?;
+    let seen = see(&job.subject, limits, &caller.trace)?;
     let prepared = Prepared::new(job, &seen, limits, caller)?;
     let decode = started.elapsed();
     let announced = job.announced();
@@ -78,6 +78,7 @@ pub(crate) fn evaluate(
         return Ok(Evaluation { spec, seen: None, scored, bill, warnings });
     }
     let forward = job.subject.served.job(caller.limits(announced, None))?;
+    let unanswered = caller.unanswered(announced, &forward);
     let logits = whole(&forward, &[&seen.tensor])?.row(0).to_vec();
     let decision = job.plan.question.about(highest(&logits), &spec);
     let score = decision.target.value(&logits);
@@ -101,6 +102,7 @@ pub(crate) fn evaluate(
         let why = if work.was_cut_off() { Why::Deadline } else { Why::Converged };
         savings.push(Saving { why, passes: unused });
     }
+    unanswered.answered(&savings);
     warnings.extend(work.warnings());
     if work.was_cut_off() {
         warnings

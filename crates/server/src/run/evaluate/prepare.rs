@@ -49,7 +49,7 @@ impl Prepared {
         let frame = (spec.input.height, spec.input.width);
         let mask = job.mask.as_ref().map(|bytes| mask(bytes, job, limits, frame)).transpose()?;
         let mut cuts: Vec<(&Cut, Arc<LabelMap>)> = Vec::new();
-        let segments = regions(&job.plan.cut, "plan", job, seen, &mut cuts)?;
+        let segments = regions(&job.plan.cut, "plan", job, seen, &mut cuts, caller)?;
         let mut candidates = Vec::new();
         for (i, candidate) in job.plan.candidates.iter().enumerate() {
             // Each may cut the picture in a way of its own.
@@ -57,7 +57,7 @@ impl Prepared {
             let path = format!("plan.candidates[{i}]");
             candidates.push(match &candidate.kind {
                 Kind::Made(making) => Ready {
-                    segments: regions(&making.cut, &path, job, seen, &mut cuts)?,
+                    segments: regions(&making.cut, &path, job, seen, &mut cuts, caller)?,
                     source: Some(Source::new(&making.fill, &job.subject, limits, &format!("{path}.fill"))?),
                     map: None,
                 },
@@ -109,12 +109,13 @@ fn regions<'a>(
     job: &EvaluateJob,
     seen: &Seen,
     cuts: &mut Vec<(&'a Cut, Arc<LabelMap>)>,
+    caller: &Caller,
 ) -> Result<Arc<LabelMap>, RequestError> {
     if let Some((_, known)) = cuts.iter().find(|(cut, _)| *cut == own) {
         return Ok(Arc::clone(known));
     }
     let path = format!("{path}.segmentation");
-    let segments = cut(own, job.subject.served.spec(), &seen.tensor, job.plan.seed, &path)?;
+    let segments = cut(own, job.subject.served.spec(), &seen.tensor, job.plan.seed, &path, &caller.trace)?;
     cuts.push((own, Arc::clone(&segments)));
     Ok(segments)
 }

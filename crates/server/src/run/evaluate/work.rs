@@ -9,6 +9,7 @@ use unmask_explainer::metrics::{Again, Case, Measured, Shared, Total};
 use unmask_pool::{Job, Meter};
 
 use super::super::bill::by_reason;
+use super::super::explain::run;
 use super::super::fill::{Searched, Source, find};
 use super::super::{Adversarial, Caller, Saving, Seen, Why, warnings, whole};
 use super::prepare::Prepared;
@@ -309,7 +310,8 @@ impl<'a> Work<'a> {
             fill_score,
             forward: self.forward,
         };
-        let Explanation { map, reading, ended, .. } = making.method.explain(&context)?;
+        let Explanation { map, reading, ended, .. } =
+            run(&making.method, &context, self.forward, &self.caller.trace)?;
         match ended {
             unmask_core::Ended::All | unmask_core::Ended::Stopped => {}
             // A map that was cut short is not the explanation that is to be judged.

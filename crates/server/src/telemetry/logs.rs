@@ -1,15 +1,24 @@
-//! What is logged, and how. Spans carry request ids and model names, never pictures or their digests.
+//! What is logged, and how. Lines carry request ids, trace ids and model names, never pictures or their digests.
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
+
+/// Crates that tell of every failed export; what leaves here is watched by `server` itself, which tells of it now and then.
+const TALKATIVE: &str = "opentelemetry";
 
 /// Sends log lines to standard error. A second call in one process changes nothing.
 ///
 /// # Errors
 /// The filter's own words where it cannot be read.
 pub fn init(log: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|e| format!("log.filter: {e}"))?;
+    let mut text = log.filter.clone();
+    if !text.contains(TALKATIVE) {
+        for own in ["opentelemetry", "opentelemetry_sdk", "opentelemetry-otlp", "opentelemetry-prometheus"] {
+            text.push_str(&format!(",{own}=off"));
+        }
+    }
+    let filter = EnvFilter::try_new(&text).map_err(|e| format!("log.filter: {e}"))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error means that a subscriber is already in place, which then stays.
     let _ = match log.format {

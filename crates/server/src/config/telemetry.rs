@@ -1,0 +1,89 @@
+//! Where traces and metrics are sent.
+
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+
+use super::Bounds;
+
+/// Where traces and metrics are sent. What the OpenTelemetry specification calls `OTEL_EXPORTER_OTLP_ENDPOINT`,
+/// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` stands where nothing else is said.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    /// The gRPC endpoint of an OTLP collector, such as "http://collector:4317"; nothing is sent where none is named.
+    pub otlp_endpoint: Option<String>,
+    /// Share of the traces that begin here which are recorded, 0 to 1. A caller that says whether its own is decides first.
+    pub sample_ratio: f64,
+    /// Seconds between two pushes of metrics to the collector; 0 pushes none.
+    pub metrics_seconds: u64,
+    /// What this service calls itself.
+    pub service_name: String,
+    /// What else is said of this process.
+    #[serde(skip)]
+    pub(crate) resource: Vec<(String, String)>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        let (otlp_endpoint, resource) = Default::default();
+        Self { otlp_endpoint, sample_ratio: 1.0, metrics_seconds: 0, service_name: "unmask".into(), resource }
+    }
+}
+
+impl Telemetry {
+    pub(super) fn check(&self, bounds: &mut Bounds) {
+        let is_url = |url: &str| {
+            let uri = url.parse::<http::Uri>();
+            uri.is_ok_and(|uri| {
+                matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
+            })
+        };
+        if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !is_url(url)) {
+            bounds.fault(format!(
+                "telemetry.otlp_endpoint is \"{url}\", allowed is http://HOST:PORT or https://HOST:PORT, or no value at all"
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            bounds.fault(format!("telemetry.sample_ratio is {}, allowed is 0 to 1", self.sample_ratio));
+        }
+        bounds.within("telemetry.metrics_seconds", self.metrics_seconds, 0, 86_400);
+        if self.service_name.is_empty() {
+            bounds.fault("telemetry.service_name is empty, name one, or leave it out".into());
+        }
+    }
+
+    /// How often metrics are pushed, if they are.
+    pub(crate) fn push_every(&self) -> Option<Duration> {
+        let pushed = self.otlp_endpoint.is_some() && self.metrics_seconds > 0;
+        pushed.then(|| Duration::from_secs(self.metrics_seconds))
+    }
+}
+
+/// Attributes as `OTEL_RESOURCE_ATTRIBUTES` has them: KEY=VALUE, separated by commas, values percent-encoded. As the
+/// specification wants it, a text of which a part cannot be read says nothing.
+pub(super) fn attributes(text: &str) -> Vec<(String, String)> {
+    let pair = |part: &str| {
+        let (key, value) = part.split_once('=')?;
+        let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+        Some((key.trim().to_owned(), value.into_owned())).filter(|(key, _)| !key.is_empty())
+    };
+    let parts = text.split(',').filter(|part| !part.trim().is_empty());
+    parts.map(pair).collect::<Option<_>>().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_read_as_the_specification_has_them() {
+        let read = attributes("deployment.environment.name=prod, team=a%2Cb=c,");
+        let own = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+        assert_eq!(read, [own("deployment.environment.name", "prod"), own("team", "a,b=c")]);
+        for nothing in ["", "a", "a=b,c", "=x", "a=%ff"] {
+            assert_eq!(attributes(nothing), [], "{nothing}");
+        }
+    }
+}
