@@ -5,6 +5,7 @@ mod bench;
 mod chaos;
 mod demo;
 mod imports;
+mod observe;
 mod onnxruntime;
 mod parity;
 mod python;
@@ -52,6 +53,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Show a server to a real OTLP collector and a real Prometheus, which has to be installed
+    Observe,
     /// Make the golden files of the real peers again, and tell which have changed
     Parity,
     /// Write the catalogue into README.md and docs/methods.md
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::Study { rest } => study::run(&rest),
         Task::Bench { rest } => bench::run(&rest),
         Task::Chaos { rest } => chaos::run(&rest),
+        Task::Observe => observe::run(),
         Task::Parity => parity::run(),
         Task::Docs => {
             tools::run(tools::cargo().args(["run", "--locked", "-p", "unmask-tests", "--bin", "docs"]))
