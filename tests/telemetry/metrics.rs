@@ -120,8 +120,9 @@ async fn what_waits_is_seen_and_what_nobody_waits_for_any_more_is_saved() {
     };
     let seen = tokio::time::timeout(Duration::from_secs(60), saved).await.unwrap();
     assert_eq!(seen.value(&calls("ExplanationService/Explain", "CANCELLED")), 1.0);
-    let run = seen.sum("unmask_passes_total");
-    assert_eq!(seen.value("unmask_passes_saved_total{reason=\"cancelled\"}") + run, 100_002.0);
+    let all = seen.value("unmask_passes_saved_total{reason=\"cancelled\"}") + seen.sum("unmask_passes_total");
+    // Batches that were under way then are run to their end, for nobody.
+    assert!((100_002.0..100_066.0).contains(&all), "{all}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

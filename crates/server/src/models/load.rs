@@ -23,7 +23,7 @@ pub(super) struct Loader {
     /// Workers per device of single models, by name.
     workers: BTreeMap<String, usize>,
     open: Box<Open>,
-    /// The library, as it calls itself.
+    /// Which library runs them.
     runtime: String,
     telemetry: Telemetry,
 }
@@ -32,11 +32,11 @@ impl Loader {
     /// Opens sessions of ONNX Runtime.
     pub(super) fn new(config: &Config) -> Result<Self, StartError> {
         let runtime = Runtime::open(&config.onnxruntime.library)?;
-        let version = runtime.version().to_owned();
+        let release = release(&config.onnxruntime.library, runtime.version());
         let loader = Self::through(config, move |candidate, settings| {
             Served::load(candidate, &runtime, settings).map_err(|e| e.to_string())
         });
-        Ok(Self { runtime: version, ..loader? })
+        Ok(Self { runtime: release, ..loader? })
     }
 
     /// Opens sessions by way of `open`.
@@ -106,5 +106,33 @@ impl Loader {
     fn settings(&self, name: &str) -> Settings {
         let workers = self.workers.get(name).copied().or(self.settings.workers);
         Settings { workers, ..self.settings.clone() }
+    }
+}
+
+/// The library's release, where the name of its file has it, such as `libonnxruntime.so.1.31.1`; else the commit that it says it is
+/// built of.
+fn release(library: &Path, info: &str) -> String {
+    let file = library.canonicalize().ok();
+    let name = file.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let named = name.as_deref().and_then(|name| name.split_once(".so.")).map(|(_, release)| release);
+    let commit = || info.split(", ").find_map(|part| part.strip_prefix("git-commit-id="));
+    named.or_else(commit).unwrap_or("unknown").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_known_by_its_files_name_or_by_its_commit() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) =
+            (dir.path().join("libonnxruntime.so.1.31.1"), dir.path().join("libonnxruntime.so"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let info = "git-branch=HEAD, git-commit-id=6af1a93, build type=Release";
+        assert_eq!(release(&link, info), "1.31.1");
+        assert_eq!(release(Path::new("libonnxruntime.so"), info), "6af1a93");
+        assert_eq!(release(Path::new("libonnxruntime.so"), ""), "unknown");
     }
 }

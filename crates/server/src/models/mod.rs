@@ -146,7 +146,7 @@ impl Models {
         self.shelf.past_passes()
     }
 
-    /// The library that runs them, as it calls itself.
+    /// The release of the library that runs them.
     pub(crate) fn runtime(&self) -> &str {
         self.shelf.runtime()
     }

@@ -45,7 +45,11 @@ pub(super) fn resource(config: &config::Telemetry) -> Resource {
 pub(super) fn traces(config: &config::Telemetry) -> Result<Option<SdkTracerProvider>, StartError> {
     let Some(endpoint) = config.otlp_endpoint.as_deref() else { return Ok(None) };
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(PATIENCE);
-    let exporter = exporter.with_tls_config(roots()).build().map_err(|e| wrong(endpoint, &e))?;
+    let exporter = match roots(endpoint) {
+        Some(roots) => exporter.with_tls_config(roots).build(),
+        None => exporter.build(),
+    };
+    let exporter = exporter.map_err(|e| wrong(endpoint, &e))?;
     let queue = BatchConfigBuilder::default().with_max_queue_size(WAITING).build();
     let sending = BatchSpanProcessor::builder(Watched::new(exporter, "spans")).with_batch_config(queue);
     let provider = SdkTracerProvider::builder()
@@ -64,14 +68,18 @@ pub(super) fn metrics(
         return Ok(None);
     };
     let exporter = MetricExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(PATIENCE);
-    let exporter = exporter.with_tls_config(roots()).build().map_err(|e| wrong(endpoint, &e))?;
+    let exporter = match roots(endpoint) {
+        Some(roots) => exporter.with_tls_config(roots).build(),
+        None => exporter.build(),
+    };
+    let exporter = exporter.map_err(|e| wrong(endpoint, &e))?;
     let pushing = PeriodicReader::builder(Watched::new(exporter, "metrics")).with_interval(interval);
     Ok(Some(pushing.build()))
 }
 
-/// The system's authorities, for an endpoint with https.
-fn roots() -> ClientTlsConfig {
-    ClientTlsConfig::new().with_native_roots()
+/// The system's authorities, for an endpoint with https; where there is no need for them there may be none.
+fn roots(endpoint: &str) -> Option<ClientTlsConfig> {
+    endpoint.starts_with("https:").then(|| ClientTlsConfig::new().with_native_roots())
 }
 
 fn wrong(endpoint: &str, error: &dyn fmt::Display) -> StartError {

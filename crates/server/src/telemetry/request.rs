@@ -55,10 +55,14 @@ impl Request {
         &self.trace
     }
 
-    /// Learns the code from headers or trailers, where it is in them.
-    pub(crate) fn learn(&mut self, headers: &HeaderMap) {
-        if let Some(code) = headers.get(tonic::Status::GRPC_STATUS) {
-            self.code = Some(Code::from_bytes(code.as_bytes()));
+    /// Itself, unless these headers or trailers have its code: then it ends, before anybody has them.
+    pub(crate) fn unless_over(mut self, headers: &HeaderMap) -> Option<Self> {
+        match headers.get(tonic::Status::GRPC_STATUS) {
+            None => Some(self),
+            Some(code) => {
+                self.code = Some(Code::from_bytes(code.as_bytes()));
+                None
+            }
         }
     }
 }

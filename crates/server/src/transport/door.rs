@@ -120,7 +120,7 @@ impl hyper::service::Service<Request<Incoming>> for Door {
         // What has no end of its own keeps no connection busy: who only watches is let go like who does nothing.
         let open = ours.then(|| self.streams.enter());
         tracing::debug!(path, "a request has come");
-        let mut call = ours.then(|| house.telemetry.request(path, request.headers()));
+        let call = ours.then(|| house.telemetry.request(path, request.headers()));
         let trace = call.as_ref().map(|call| call.trace().clone()).unwrap_or_default();
         let endless = (!ours).then(|| house.drain.clone());
         let kind = if !ours || path.ends_with(STREAM) { Kind::Many } else { Kind::One };
@@ -159,7 +159,7 @@ impl hyper::service::Service<Request<Incoming>> for Door {
                 let took_us = came.elapsed().as_micros() as u64;
                 tracing::debug!(?code, took_us, "a request is refused");
             }
-            call.iter_mut().for_each(|call| call.learn(response.headers()));
+            let call = call.and_then(|call| call.unless_over(response.headers()));
             Ok(response.map(|body| Answer::new(body, endless, open, call)))
         })
     }
@@ -191,8 +191,8 @@ impl http_body::Body for Answer {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(frame) = frame {
             let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
-            if let (Some(trailers), Some(call)) = (trailers, &mut self.call) {
-                call.learn(trailers);
+            if let Some(trailers) = trailers {
+                self.call = self.call.take().and_then(|call| call.unless_over(trailers));
             }
             return Poll::Ready(frame);
         }
