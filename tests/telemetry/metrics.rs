@@ -41,7 +41,7 @@ async fn every_pass_refusal_and_request_is_counted_once() {
     assert_eq!(client.predict(nowhere).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(client.explain(masks(100_000)).await.unwrap_err().code(), Code::InvalidArgument);
     // Twice the same search: the second is kept.
-    let search = v1::ExplainRequest { fill: adversarial(), ..masks(64) };
+    let search = v1::ExplainRequest { fill: adversarial(), ..masks(128) };
     let first = client.explain(search.clone()).await.unwrap().into_inner();
     let second = client.explain(search).await.unwrap().into_inner();
     let costs = [&answer, &short, &first, &second].map(|answer| answer.cost.clone().unwrap());
@@ -130,7 +130,7 @@ async fn no_label_holds_what_a_caller_said() {
     let server = Started::with(&[ADMIN]).await;
     let mut client = server.client().await;
     let request_id = "a-word-of-the-caller".to_owned();
-    let request = v1::ExplainRequest { request_id, fill: adversarial(), ..masks(64) };
+    let request = v1::ExplainRequest { request_id, fill: adversarial(), ..masks(128) };
     let answer = client.explain(request).await.unwrap().into_inner();
     let nowhere = v1::PredictRequest { model: model("another-word-of-the-caller"), ..one() };
     client.predict(nowhere).await.unwrap_err();

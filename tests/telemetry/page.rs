@@ -28,7 +28,7 @@ fn page() -> BTreeMap<String, (String, Vec<String>)> {
 async fn the_page_has_every_metric_with_its_labels_and_no_other() {
     let server = Started::with(&[ADMIN]).await;
     let fill = v1::fill::Kind::Adversarial(v1::AdversarialFill::default());
-    let request = v1::ExplainRequest { fill: Some(v1::Fill { kind: Some(fill) }), ..masks(64) };
+    let request = v1::ExplainRequest { fill: Some(v1::Fill { kind: Some(fill) }), ..masks(128) };
     server.client().await.explain(request).await.unwrap();
     let seen = Scrape::of(server.admin.unwrap()).await;
     let mut registered = BTreeMap::new();

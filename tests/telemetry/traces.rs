@@ -120,10 +120,10 @@ async fn a_caller_that_is_not_followed_is_not_and_a_refusal_has_its_status() {
     let (collector, endpoint) = Collector::start().await;
     let ask = async |server: &Started| {
         let mut client = server.client().await;
-        client.explain(traced(masks(64), TRACE, "00")).await.unwrap();
+        client.explain(traced(masks(128), TRACE, "00")).await.unwrap();
         let wrong = v1::PredictRequest { image: b"no picture".to_vec(), ..one() };
         client.predict(wrong).await.unwrap_err();
-        client.explain(masks(1_000_000)).await.unwrap_err();
+        client.explain(masks(5000)).await.unwrap_err();
     };
     let settings = [("telemetry.otlp_endpoint", endpoint.as_str()), ("server.max_passes", "1000")];
     let spans = spans_of(&collector, &settings, ask).await;
@@ -145,7 +145,7 @@ async fn without_configuration_nothing_listens_and_nothing_is_sent() {
     let (collector, _) = Collector::start().await;
     let explain = async |server: &Started| {
         assert_eq!(server.admin, None);
-        server.client().await.explain(traced(masks(64), TRACE, "01")).await.unwrap();
+        server.client().await.explain(traced(masks(128), TRACE, "01")).await.unwrap();
     };
     assert!(spans_of(&collector, &[], explain).await.is_empty());
     assert!(collector.metrics().is_empty());
