@@ -46,7 +46,7 @@ impl Loader {
     ) -> Result<Self, StartError> {
         let (settings, workers) = (config.pool_settings(), config.models.workers.clone());
         let prover = Prover::new(config).map_err(StartError::Probe)?;
-        let (policy, runtime, telemetry) = (config.models.policy(), String::new(), Telemetry::none());
+        let (policy, runtime, telemetry) = (config.models.policy(), String::new(), Telemetry::default());
         Ok(Self { policy, prover, settings, workers, open: Box::new(open), runtime, telemetry })
     }
 

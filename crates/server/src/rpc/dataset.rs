@@ -361,8 +361,7 @@ async fn evaluate(
         tenant: tenant.name.clone(),
         trace: arrival.trace.clone(),
         telemetry: state.telemetry.clone(),
-        deadline: None,
-        progress: None,
+        ..Caller::default()
     };
     let _guard = Guard(caller.cancel.clone());
     let request = v1::EvaluateRequest {

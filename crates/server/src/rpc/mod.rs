@@ -111,7 +111,7 @@ impl Service {
     /// # Errors
     /// [`StartError`] where the library or every model is refused.
     pub fn open(config: &Config) -> Result<Self, StartError> {
-        Self::with(config, None, Telemetry::none())
+        Self::with(config, None, Telemetry::default())
     }
 
     /// As [`Service::open`], for a server: whoever reads `telemetry` is told of what happens.
@@ -127,7 +127,7 @@ impl Service {
     /// # Errors
     /// As [`Service::open`].
     pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
-        Self::with(config, progress, Telemetry::none())
+        Self::with(config, progress, Telemetry::default())
     }
 
     fn with(config: &Config, progress: Option<Progress>, telemetry: Telemetry) -> Result<Self, StartError> {

@@ -32,7 +32,7 @@ pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
 type Told = dyn Fn(u64) + Send + Sync;
 
 /// What a request brings besides its job.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Caller {
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Option<Instant>,

@@ -68,12 +68,14 @@ enum Phase {
     Draining,
 }
 
-impl Telemetry {
+impl Default for Telemetry {
     /// Tells nobody anything.
-    pub(crate) fn none() -> Self {
+    fn default() -> Self {
         Self::of(Metrics::unread(), None, None)
     }
+}
 
+impl Telemetry {
     /// Opens what is configured: the admin port, which answers from here on, and the ways to a collector.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_a_stranger_calls_is_no_name() {
-        let request = Request::new(&Telemetry::none(), "/unmask.v1.Nowhere/Now", &HeaderMap::new());
+        let request = Request::new(&Telemetry::default(), "/unmask.v1.Nowhere/Now", &HeaderMap::new());
         assert_eq!(request.method, OTHER);
     }
 }

@@ -287,7 +287,7 @@ mod tests {
         let _taken = memory.take(Class::Interactive, taken).unwrap();
         let messages = Messages::default();
         let limits = Limits { kind, message: 4 << 10, time: Duration::from_millis(50), deadline: None };
-        let mut body = Metered::new(Come(frames), memory, messages.clone(), Telemetry::none(), limits);
+        let mut body = Metered::new(Come(frames), memory, messages.clone(), Telemetry::default(), limits);
         let mut read = Vec::new();
         loop {
             match std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
