@@ -352,7 +352,13 @@ mod tests {
         let first = messages.clone();
         let limits =
             Limits { kind: Kind::Many, message: 4 << 10, time: Duration::from_secs(600), deadline: None };
-        let mut body = Metered::new(Come([Bytes::from(sent.clone())].into()), memory, messages, limits);
+        let mut body = Metered::new(
+            Come([Bytes::from(sent.clone())].into()),
+            memory,
+            messages,
+            Telemetry::default(),
+            limits,
+        );
         let mut next = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
         let data = |frame| match frame {
             Poll::Ready(Some(Ok(frame))) => Frame::into_data(frame).unwrap(),
