@@ -1,0 +1,4 @@
+//! `cargo xtask image`.
+pub(crate) fn run() -> anyhow::Result<()> {
+    Ok(())
+}
