@@ -1,4 +1,0 @@
-//! `cargo xtask image`.
-pub(crate) fn run() -> anyhow::Result<()> {
-    Ok(())
-}
