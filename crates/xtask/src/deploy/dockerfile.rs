@@ -20,7 +20,7 @@ pub(super) fn check() -> anyhow::Result<Vec<String>> {
         faults.push(format!("Chart.yaml has another appVersion than the workspace, which is {version}"));
     }
     let mut hadolint = Command::new(tools::hadolint()?);
-    hadolint.current_dir(root()).args(["--config", ".hadolint.yaml", "Dockerfile"]);
+    hadolint.current_dir(root()).args(["--no-color", "--config", ".hadolint.yaml", "Dockerfile"]);
     faults.extend(tools::faults_of(&mut hadolint)?);
     Ok(faults)
 }
