@@ -16,10 +16,14 @@ use crate::tools::{cargo, root, run, target};
 /// What `unmask config check` ends with where a configuration is refused (EX_CONFIG).
 const REFUSED: i32 = 78;
 
-/// Every configuration of the chart and that of the image is accepted, one with a wrong key is not, and every flag is known.
-pub(super) fn check(all: &[Documents]) -> anyhow::Result<Vec<String>> {
-    run(cargo().args(["build", "--quiet", "--locked", "-p", "unmask-cli"]))?;
-    let unmask = target().join("debug/unmask");
+/// Every configuration of the chart and that of the image is accepted, one with a wrong key is not, and every flag is known: by the binary
+/// that is given, else by one that is built.
+pub(super) fn check(unmask: Option<&Path>, all: &[Documents]) -> anyhow::Result<Vec<String>> {
+    let built = || {
+        run(cargo().args(["build", "--quiet", "--locked", "-p", "unmask-cli"]))?;
+        anyhow::Ok(target().join("debug/unmask"))
+    };
+    let unmask = unmask.map_or_else(built, |unmask| Ok(std::path::absolute(unmask)?))?;
     let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
     for rendered in all {

@@ -32,7 +32,10 @@ pub(crate) struct Options {
     /// Take the protocol as it is now for the agreed one, proto/agreed.binpb
     #[arg(long)]
     agree: bool,
-    /// Do not build `unmask`: what is configured is not held against it
+    /// The `unmask` against which configuration and flags are held; without it, one is built
+    #[arg(long, value_name = "FILE", conflicts_with = "no_binary")]
+    unmask: Option<PathBuf>,
+    /// Hold configuration and flags against no binary
     #[arg(long)]
     no_binary: bool,
 }
@@ -45,26 +48,27 @@ struct Report {
 }
 
 impl Report {
-    /// Takes the outcome of a check.
-    fn take(&mut self, name: &str, outcome: anyhow::Result<Vec<String>>) {
+    /// Takes the outcome of a check, and tells it in a word.
+    fn take(&mut self, name: &str, outcome: anyhow::Result<Vec<String>>) -> String {
         match outcome {
             Ok(faults) => {
-                say(&format!("{name}: {}", if faults.is_empty() { "holds" } else { "FAULTS" }));
+                let word = if faults.is_empty() { "holds" } else { "FAULTS" };
                 self.faults.extend(faults.into_iter().map(|fault| format!("{name}: {fault}")));
+                format!("{name}: {word}")
             }
             Err(error) if error.is::<Missing>() => {
-                say(&format!("{name}: SKIPPED, {error}"));
                 self.skipped.push(name.to_owned());
+                format!("{name}: SKIPPED, {error}")
             }
             Err(error) => {
-                say(&format!("{name}: FAILED"));
                 self.faults.push(format!("{name}: {error:#}"));
+                format!("{name}: FAILED")
             }
         }
     }
 
-    /// The verdict; `strict` makes a fault of what was skipped.
-    fn verdict(mut self, strict: bool) -> anyhow::Result<()> {
+    /// What is left to say, or the faults; `strict` makes a fault of what was skipped.
+    fn verdict(mut self, strict: bool) -> anyhow::Result<String> {
         if strict {
             self.faults.extend(self.skipped.drain(..).map(|name| format!("{name}: a tool is missing")));
         }
@@ -72,9 +76,9 @@ impl Report {
             bail!("deploy:\n  {}", self.faults.join("\n  "));
         }
         if !self.skipped.is_empty() {
-            say(&format!("NOT CHECKED, because a tool is missing: {}", self.skipped.join(", ")));
+            return Ok(format!("NOT CHECKED, because a tool is missing: {}", self.skipped.join(", ")));
         }
-        Ok(())
+        Ok("deploy: everything that was checked holds".into())
     }
 }
 
@@ -84,33 +88,36 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         return buf::agree();
     }
     let mut report = Report::default();
-    report.take("generated files", generated::check(options.write));
-    report.take("chart: lint", helm::lint());
-    report.take("chart: wrong values are refused", helm::refusals());
+    let mut take = |name: &str, outcome| say(&report.take(name, outcome));
+    take("generated files", generated::check(options.write));
+    take("chart: lint", helm::lint());
+    take("chart: wrong values are refused", helm::refusals());
     let rendered = helm::render();
     let documents = rendered.and_then(|rendered| manifests::validate(&rendered));
     match documents {
         Ok((documents, faults)) => {
-            report.take("chart: schemas of Kubernetes", Ok(faults));
-            report.take("chart: parts fit together", Ok(structure::faults(&documents)));
+            take("chart: schemas of Kubernetes", Ok(faults));
+            take("chart: parts fit together", Ok(structure::faults(&documents)));
             if options.no_binary {
                 say("chart: configuration and flags: NOT CHECKED, as asked (--no-binary)");
             } else {
-                report.take("chart: configuration and flags", binary::check(&documents));
+                take("chart: configuration and flags", binary::check(options.unmask.as_deref(), &documents));
             }
-            report.take("chart: metrics of autoscaling", prometheus::autoscaling(&documents));
+            take("chart: metrics of autoscaling", prometheus::autoscaling(&documents));
         }
-        Err(error) => report.take("chart: rendering", Err(error)),
+        Err(error) => take("chart: rendering", Err(error)),
     }
-    report.take("plain manifests", manifests::plain());
-    report.take("Dockerfile", dockerfile::check());
-    report.take("Prometheus: rules and their tests", prometheus::rules());
-    report.take("Prometheus: names of metrics", prometheus::names());
-    report.take("Prometheus: every alert is tested and told", prometheus::alerts());
-    report.take("Grafana: dashboard", dashboard::check());
-    report.take("collector", manifests::collector());
-    report.take("protocol", buf::check());
-    report.verdict(std::env::var_os("CI").is_some_and(|ci| !ci.is_empty()))
+    take("plain manifests", manifests::plain());
+    take("Dockerfile", dockerfile::check());
+    take("Prometheus: rules and their tests", prometheus::rules());
+    take("Prometheus: names of metrics", prometheus::names());
+    take("Prometheus: every alert is tested and told", prometheus::alerts());
+    take("Grafana: dashboard", dashboard::check());
+    take("collector", manifests::collector());
+    take("protocol", buf::check());
+    let last = report.verdict(std::env::var_os("CI").is_some_and(|ci| !ci.is_empty()))?;
+    say(&last);
+    Ok(())
 }
 
 /// The chart.
@@ -131,11 +138,12 @@ mod tests {
     fn a_missing_tool_is_told_and_is_a_fault_only_where_it_must_not_be_missing() {
         let missing = || {
             let mut report = Report::default();
-            report.take("hull", Err(Missing { tool: "saw", way: "buy one" }.into()));
-            report.take("keel", Ok(Vec::new()));
+            let told = report.take("hull", Err(Missing { tool: "saw", way: "buy one" }.into()));
+            assert_eq!(told, "hull: SKIPPED, saw is not there: buy one");
+            assert_eq!(report.take("keel", Ok(Vec::new())), "keel: holds");
             report
         };
-        assert!(missing().verdict(false).is_ok());
+        assert_eq!(missing().verdict(false).unwrap(), "NOT CHECKED, because a tool is missing: hull");
         let error = missing().verdict(true).unwrap_err().to_string();
         assert!(error.contains("hull: a tool is missing") && !error.contains("keel"), "{error}");
     }
