@@ -21,7 +21,7 @@ the first kind in `.Values.config` is refused, so that no value is without effec
 {{- $_ := set $own.auth "issuer" .Values.auth.issuer }}
 {{- end }}
 {{- end }}
-{{- $given := deepCopy .Values.config }}
+{{- $given := deepCopy (default dict .Values.config) }}
 {{- range $section, $key := dict "server" (list "listen" "insecure") "admin" (list "listen") "drain" (list "notice_seconds" "grace_seconds") "models" (list "root") "tls" (list "certificate" "key" "client_ca") "auth" (list "jwks" "audience" "issuer") }}
 {{- range $key }}
 {{- if hasKey (default dict (get $given $section)) . }}

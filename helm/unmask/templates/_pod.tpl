@@ -19,7 +19,7 @@ capabilities:
 {{- end }}
 
 {{- define "unmask.resources" -}}
-{{- $resources := deepCopy .Values.resources }}
+{{- $resources := deepCopy (default dict .Values.resources) }}
 {{- if .Values.gpu.enabled }}
 {{- $limits := default dict $resources.limits }}
 {{- $_ := set $limits "nvidia.com/gpu" .Values.gpu.count }}

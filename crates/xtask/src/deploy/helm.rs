@@ -37,6 +37,9 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
+/// Values that somebody may take away.
+const ACCEPTED: &str = "insecure=true,config=null,resources=null,tolerations=null,nodeSelector=null,gpu.tolerations=null,gpu.enabled=true";
+
 /// A rendering of a set of values for a version of Kubernetes.
 pub(super) struct Rendered {
     pub(super) version: &'static str,
@@ -79,7 +82,7 @@ pub(super) fn template(set: &str, version: &str, more: &[&str]) -> anyhow::Resul
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Wrong values are refused, and it is said why.
+/// Wrong values are refused, and it is said why; defaults can be taken away.
 pub(super) fn refusals() -> anyhow::Result<Vec<String>> {
     let helm = tools::helm()?;
     let mut faults = Vec::new();
@@ -94,6 +97,9 @@ pub(super) fn refusals() -> anyhow::Result<Vec<String>> {
             faults.push(format!("{values} is refused, but not because \"{reason}\": {said}"));
         }
     }
+    let mut without = Command::new(&helm);
+    without.args(["template", "unmask"]).arg(chart()).args(["--set", ACCEPTED]);
+    faults.extend(tools::faults_of(&mut without)?.into_iter().map(|said| format!("{ACCEPTED}: {said}")));
     Ok(faults)
 }
 
