@@ -4,6 +4,9 @@
 mod bench;
 mod chaos;
 mod demo;
+mod deploy;
+mod fetch;
+mod image;
 mod imports;
 mod observe;
 mod onnxruntime;
@@ -14,6 +17,7 @@ mod test;
 mod tools;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -60,7 +64,18 @@ enum Task {
     /// Write the catalogue into README.md and docs/methods.md
     Docs,
     /// Fetch ONNX Runtime and print where it lies
-    Onnxruntime,
+    Onnxruntime {
+        /// Copy it and its licences there, with a name that does not change with its version
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// The one for CUDA and TensorRT
+        #[arg(long, requires = "to")]
+        gpu: bool,
+    },
+    /// Check chart, manifests, Dockerfile, rules, dashboard and protocol, with their own tools
+    CheckDeploy(deploy::Options),
+    /// Build the image and run it as nobody in particular on a root that cannot be written
+    Image,
     /// Check who imports whom
     Imports,
 }
@@ -77,7 +92,12 @@ fn main() -> ExitCode {
         Task::Docs => {
             tools::run(tools::cargo().args(["run", "--locked", "-p", "unmask-tests", "--bin", "docs"]))
         }
-        Task::Onnxruntime => onnxruntime::library().map(|path| tools::say(&path.display().to_string())),
+        Task::Onnxruntime { to, gpu } => {
+            let library = to.map_or_else(onnxruntime::library, |to| onnxruntime::install(&to, gpu));
+            library.map(|path| tools::say(&path.display().to_string()))
+        }
+        Task::CheckDeploy(options) => deploy::run(&options),
+        Task::Image => image::run(),
         Task::Imports => imports::check(),
     };
     match done {
