@@ -150,6 +150,8 @@ fn the_readme_and_the_page_of_methods_are_the_catalogue() {
     let read = |path: &str| std::fs::read_to_string(unmask_tests::project(path)).unwrap();
     let readme = read("README.md");
     assert!(readme == unmask_tests::catalogue::readme(&readme), "run `cargo xtask docs`");
+    let configuration = read("docs/configuration.md");
+    assert!(configuration == unmask_tests::configuration::page(&configuration), "run `cargo xtask docs`");
     assert!(read("docs/methods.md") == unmask_tests::catalogue::page(), "run `cargo xtask docs`");
     assert!(read("docs/metrics.md") == unmask_tests::catalogue::metrics_page(), "run `cargo xtask docs`");
 }

@@ -3,6 +3,7 @@
 //! The tests are run by `cargo xtask test`, which fetches ONNX Runtime and makes the test models.
 
 pub mod catalogue;
+pub mod configuration;
 pub mod started;
 
 use std::path::{Path, PathBuf};

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     /// List model versions, how they run here, and why others are refused
     #[command(args_conflicts_with_subcommands = true)]
     Models(Models),
+    /// Look at the configuration: whether it is right, what it comes to, what there is
+    Config(ConfigArgs),
     /// Check that this machine can serve the models that are configured
     Doctor(Doctor),
     /// List explanation methods, fills and segmentations with their parameters
@@ -66,6 +68,22 @@ pub(crate) struct Serve {
     /// Serve without TLS, or to whoever comes, where that is configured [config: server.insecure]
     #[arg(long)]
     pub(crate) insecure: bool,
+}
+
+#[derive(Group)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Say whether a server would start with it; nothing that it names is opened. The exit code is 0 or 78
+    Check(Serve),
+    /// Print every value that a server would have, as a file would say it, with secrets masked
+    Show(Serve),
+    /// Print the JSON Schema of the file
+    Schema,
 }
 
 /// What a server says to the process of a model's first probe.

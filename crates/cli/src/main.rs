@@ -1,9 +1,11 @@
 //! The one binary. In-process commands call the same service value as the server, without a socket.
 //!
-//! Exit codes: 0 when everything was done, 1 when something failed, 2 when the command line is wrong.
+//! Exit codes: 0 when everything was done, 1 when something failed, 2 when the command line is wrong, 78 when the configuration
+//! is (EX_CONFIG of sysexits).
 
 mod args;
 mod client;
+mod config;
 mod doctor;
 mod evaluate;
 mod explain;
@@ -20,6 +22,8 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+use unmask_server::{ConfigError, StartError};
 
 use args::{Args, Command, Models, ModelsAction};
 
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
                 list::calibrate(args).await
             }
             Command::Models(Models { action: None, list }) => list::models(list).await,
+            Command::Config(args) => config::run(&args.action),
             Command::Doctor(args) => doctor::run(args).await,
             Command::Methods(list) => list::methods(list).await,
             Command::Metrics(list) => list::metrics(list).await,
@@ -67,5 +72,13 @@ fn closed_pipe(error: &anyhow::Error) -> bool {
 fn fail(error: &anyhow::Error) -> ExitCode {
     // Where even standard error is closed, the exit code is all there is.
     let _ = writeln!(std::io::stderr(), "unmask: {error:#}");
-    ExitCode::FAILURE
+    if is_of_configuration(error) { ExitCode::from(CONFIGURATION) } else { ExitCode::FAILURE }
+}
+
+/// What programs end with whose configuration is wrong.
+const CONFIGURATION: u8 = 78;
+
+fn is_of_configuration(error: &anyhow::Error) -> bool {
+    let start = error.downcast_ref::<StartError>();
+    error.is::<ConfigError>() || start.is_some_and(StartError::is_of_configuration)
 }

@@ -20,9 +20,7 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
     let stop = watched(signals);
-    let mut flags: Vec<_> = args.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect();
-    flags.extend(args.insecure.then(|| ("server.insecure".to_owned(), "true".to_owned())));
-    let config = config(&args.engine, &flags, false)?.serving();
+    let config = config(&args.engine, &flags(&args), false)?.serving();
     check(&config)?;
 
     // The admin port answers while models load.
@@ -45,6 +43,13 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     std::io::stdout().flush()?;
     running.done.await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What flags say in place of keys.
+pub(crate) fn flags(args: &Serve) -> Vec<(String, String)> {
+    let mut flags: Vec<_> = args.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect();
+    flags.extend(args.insecure.then(|| ("server.insecure".to_owned(), "true".to_owned())));
+    flags
 }
 
 /// SIGHUP looks at the directory of models at once.

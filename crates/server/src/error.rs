@@ -82,6 +82,28 @@ pub enum StartError {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
+impl StartError {
+    /// Whether another configuration would mend it.
+    pub fn is_of_configuration(&self) -> bool {
+        match self {
+            Self::Probe(_)
+            | Self::NoDefault { .. }
+            | Self::Insecure(_)
+            | Self::Tls(_)
+            | Self::Keys { .. }
+            | Self::Audit { .. }
+            | Self::Telemetry { .. } => true,
+            Self::Backend(_)
+            | Self::Registry(_)
+            | Self::NoModel(_)
+            | Self::Listen { .. }
+            | Self::Metrics(_)
+            | Self::Watch(_)
+            | Self::Reflection(_) => false,
+        }
+    }
+}
+
 /// Why a request has no answer.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub(crate) enum RequestError {

@@ -25,12 +25,12 @@ mod run;
 mod telemetry;
 mod transport;
 
-pub use config::{CalibrationWord, Config, ConfigError, Log, LogFormat};
+pub use config::{CalibrationWord, Config, ConfigError, Key, Log, LogFormat, keys, schema};
 pub use doctor::{Diagnosis, Finding, diagnose};
 pub use error::{StartError, status_of};
 pub use prove::Proof;
 pub use rpc::{Answers, Service, Watching};
 pub use run::Progress;
 pub use telemetry::{Telemetry, init as init_telemetry};
-pub use transport::{Running, check, serve};
+pub use transport::{Running, check, secure, serve};
 pub use unmask_pool::Checkup;

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::Bounds;
+use super::Faults;
 
 /// Where decisions are recorded, and what happens where they cannot be.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Audit {
     /// The file to which a JSON line per decision is appended; "-" is standard output. Nothing is recorded where none is named.
@@ -20,12 +21,12 @@ pub struct Audit {
 }
 
 impl Audit {
-    pub(super) fn check(&self, bounds: &mut Bounds) {
+    pub(super) fn check(&self, faults: &mut Faults) {
         let way = "name one, or \"-\" for standard output";
         match self.file.as_deref() {
-            Some(file) if file == Path::new("") => bounds.fault(format!("audit.file is empty, {way}")),
+            Some(file) if file == Path::new("") => faults.add(format!("audit.file is empty, {way}")),
             None if self.required => {
-                bounds.fault(format!("audit.required is true and audit.file names no file, {way}"));
+                faults.add(format!("audit.required is true and audit.file names no file, {way}"));
             }
             Some(_) | None => {}
         }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Bounds, meant};
+use super::{Faults, meant};
 use crate::decode::Class;
 
 /// How callers prove who they are.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
     /// File of the keys (RFC 7517) that sign bearer tokens; read again when it changes. Without it no token is asked for.
@@ -19,20 +20,23 @@ pub struct Auth {
     /// What a token's `iss` must be.
     pub issuer: Option<String>,
     /// Algorithms that are believed (RFC 7518, RFC 8037); asymmetric ones only, as the keys are public.
+    #[schemars(length(min = 1, max = 9))]
     pub algorithms: Vec<Algorithm>,
     /// Seconds by which clocks may differ.
+    #[schemars(range(min = 0, max = 600))]
     pub leeway_seconds: u64,
     /// The claim that names the tenant.
     pub tenant_claim: String,
 }
 
 /// An algorithm of signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct Algorithm(pub(crate) jsonwebtoken::Algorithm);
 
 /// A tenant, and what it may.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tenant {
     /// Names of models that it may use; all where it is not given.
@@ -40,17 +44,26 @@ pub struct Tenant {
     /// Priorities that it may ask for; all where it is not given.
     pub priorities: Option<Vec<ClassWord>>,
     /// Passes that it gets a second in the long run; no limit where it is not given.
+    #[schemars(range(min = 1.0, max = 1e12))]
     pub passes_per_second: Option<f64>,
     /// Passes that it may be ahead; default ten seconds' worth.
+    #[schemars(range(min = 1.0, max = 1e12))]
     pub burst: Option<f64>,
     /// Names in clients' certificates (URI or DNS of the subject's alternative names, else the common name) that stand for it.
     pub certificates: Vec<String>,
 }
 
 /// A class of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct ClassWord(pub(crate) Class);
+
+impl Serialize for ClassWord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name())
+    }
+}
 
 impl TryFrom<String> for ClassWord {
     type Error = String;
@@ -96,36 +109,31 @@ impl Default for Auth {
 }
 
 impl Auth {
-    pub(super) fn check(&self, bounds: &mut Bounds) {
+    pub(super) fn check(&self, faults: &mut Faults) {
         if self.jwks.is_some() && self.audience.as_ref().is_none_or(String::is_empty) {
-            bounds.fault("auth.audience is missing, a token for somebody else would be believed".into());
-        }
-        if self.algorithms.is_empty() {
-            bounds.fault("auth.algorithms is empty, name at least one".into());
+            faults.add("auth.audience is missing, a token for somebody else would be believed".into());
         }
         if self.tenant_claim.is_empty() {
-            bounds.fault("auth.tenant_claim is empty, name a claim such as sub".into());
+            faults.add("auth.tenant_claim is empty, name a claim such as sub".into());
         }
-        bounds.within("auth.leeway_seconds", self.leeway_seconds, 0, 600);
     }
 }
 
 /// Checks every tenant, and that no certificate stands for two.
-pub(super) fn check(tenants: &BTreeMap<String, Tenant>, bounds: &mut Bounds) {
+pub(super) fn check(tenants: &BTreeMap<String, Tenant>, faults: &mut Faults) {
     let mut owners = BTreeMap::new();
     for (name, tenant) in tenants {
         for (key, value) in [("passes_per_second", tenant.passes_per_second), ("burst", tenant.burst)] {
-            if value.is_some_and(|value| !(value.is_finite() && (1.0..=1e12).contains(&value))) {
-                let got = value.unwrap_or_default();
-                bounds.fault(format!("tenants.{name}.{key} is {got}, allowed is 1 to 1e12"));
+            if let Some(got) = value.filter(|value| !value.is_finite()) {
+                faults.add(format!("tenants.{name}.{key} is {got}, it must be finite"));
             }
         }
         if tenant.burst.is_some() && tenant.passes_per_second.is_none() {
-            bounds.fault(format!("tenants.{name}.burst is set without passes_per_second, set both"));
+            faults.add(format!("tenants.{name}.burst is set without passes_per_second, set both"));
         }
         for certificate in &tenant.certificates {
             if let Some(other) = owners.insert(certificate, name) {
-                bounds.fault(format!("tenants.{name}.certificates: \"{certificate}\" is {other}'s already"));
+                faults.add(format!("tenants.{name}.certificates: \"{certificate}\" is {other}'s already"));
             }
         }
     }

@@ -1,19 +1,21 @@
 //! Which pictures are read.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use unmask_explainer::image;
 
-use super::Bounds;
-
 /// Which pictures are read.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Image {
     /// Most pixels, told from the header before anything is decoded.
+    #[schemars(range(min = 1_u64 << 8, max = 1_u64 << 30))]
     pub max_pixels: u64,
     /// Fewest pixels on a side.
+    #[schemars(range(min = 1, max = 1024))]
     pub min_side: u32,
     /// Memory for pictures while they are worked on, in bytes, as their headers announce it.
+    #[schemars(range(min = 1_u64 << 20, max = 1_u64 << 40))]
     pub max_bytes: u64,
 }
 
@@ -25,12 +27,6 @@ impl Default for Image {
 }
 
 impl Image {
-    pub(super) fn check(&self, bounds: &mut Bounds) {
-        bounds.within("image.max_pixels", self.max_pixels, 1 << 8, 1 << 30);
-        bounds.within("image.min_side", u64::from(self.min_side), 1, 1024);
-        bounds.within("image.max_bytes", self.max_bytes, 1 << 20, 1 << 40);
-    }
-
     pub(crate) fn limits(&self) -> image::Limits {
         image::Limits { max_pixels: self.max_pixels, min_side: self.min_side }
     }

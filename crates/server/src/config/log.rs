@@ -1,11 +1,14 @@
 //! What is logged.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::meant;
+use tracing_subscriber::EnvFilter;
+
+use super::{Faults, meant};
 
 /// What is logged.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
     /// A filter such as "info" or "unmask_server=debug,info".
@@ -15,8 +18,9 @@ pub struct Log {
 }
 
 /// How a line looks.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(try_from = "String", rename_all = "lowercase")]
+#[schemars(!try_from)]
 pub enum LogFormat {
     /// For people.
     #[default]
@@ -30,6 +34,21 @@ impl TryFrom<String> for LogFormat {
 
     fn try_from(got: String) -> Result<Self, String> {
         meant(&got, &[("pretty", Self::Pretty), ("json", Self::Json)])
+    }
+}
+
+impl Log {
+    pub(super) fn check(&self, faults: &mut Faults) {
+        if let Err(error) = self.filter() {
+            faults.add(error);
+        }
+    }
+
+    /// Which lines are written.
+    pub(crate) fn filter(&self) -> Result<EnvFilter, String> {
+        let wanted = "allowed is a level such as info, or targets such as unmask_server=debug,info";
+        EnvFilter::try_new(&self.filter)
+            .map_err(|error| format!("log.filter is \"{}\" ({error}), {wanted}", self.filter))
     }
 }
 

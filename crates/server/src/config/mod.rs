@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod fills;
 mod image;
+mod keys;
 mod log;
 mod models;
 mod onnxruntime;
@@ -21,7 +22,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ::config::{Environment, File, FileFormat};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use unmask_pool::Settings;
 
@@ -30,6 +32,7 @@ pub(crate) use self::audit::Audit;
 pub(crate) use self::auth::{Auth, Tenant};
 use self::fills::Fills;
 use self::image::Image;
+pub use self::keys::{Key, keys, schema};
 pub use self::log::{Log, LogFormat};
 pub(crate) use self::models::{Models, ProbeWord};
 use self::onnxruntime::OnnxRuntime;
@@ -42,7 +45,7 @@ pub(crate) use self::tls::Tls;
 pub(crate) use self::transport::{Drain, Http2};
 
 /// Everything that can be configured.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The socket and its limits.
@@ -97,9 +100,12 @@ pub enum ConfigError {
     /// It cannot be read, or a key or type is wrong.
     #[error("configuration: {0}")]
     Read(#[from] ::config::ConfigError),
-    /// Values are out of bounds; all of them.
+    /// Keys or values are wrong; all of them.
     #[error("configuration: {}", .0.join("; "))]
-    Bounds(Vec<String>),
+    Wrong(Vec<String>),
+    /// It cannot be shown.
+    #[error("configuration: {0}")]
+    Shown(#[from] toml::ser::Error),
 }
 
 impl Config {
@@ -151,28 +157,40 @@ impl Config {
                 _ => builder.set_override(key, value.as_str())?,
             };
         }
-        let mut config: Self = builder.build()?.try_deserialize()?;
+        let given = builder.build()?;
+        let strangers = keys::strangers(&given.cache);
+        if !strangers.is_empty() {
+            return Err(ConfigError::Wrong(strangers));
+        }
+        let mut config: Self = given.try_deserialize()?;
         config.telemetry.resource = resource.unwrap_or_default();
         config.check()?;
         Ok(config)
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let mut bounds = Bounds::default();
-        self.server.check(&mut bounds);
-        self.http2.check(&mut bounds);
-        self.tls.check(&mut bounds);
-        self.auth.check(&mut bounds);
-        auth::check(&self.tenants, &mut bounds);
-        self.drain.check(&mut bounds);
-        self.models.check(&mut bounds);
-        self.pool.check(&mut bounds);
-        self.image.check(&mut bounds);
-        self.fills.check(&mut bounds);
-        self.audit.check(&mut bounds);
-        self.admin.check(&mut bounds);
-        self.telemetry.check(&mut bounds);
-        if bounds.0.is_empty() { Ok(()) } else { Err(ConfigError::Bounds(bounds.0)) }
+        let mut faults = Faults(keys::out_of_bounds(self));
+        self.server.check(&mut faults);
+        self.tls.check(&mut faults);
+        self.auth.check(&mut faults);
+        auth::check(&self.tenants, &mut faults);
+        self.models.check(&mut faults);
+        self.pool.check(&mut faults);
+        self.log.check(&mut faults);
+        self.audit.check(&mut faults);
+        self.admin.check(&mut faults);
+        self.telemetry.check(&mut faults);
+        if faults.0.is_empty() { Ok(()) } else { Err(ConfigError::Wrong(faults.0)) }
+    }
+
+    /// All of it as a file would say it, with what is secret left out.
+    ///
+    /// # Errors
+    /// [`ConfigError::Shown`], which would be a bug.
+    pub fn shown(&self) -> Result<String, ConfigError> {
+        let mut all = toml::Table::try_from(self)?;
+        all.iter_mut().for_each(|(_, value)| mask(value));
+        Ok(toml::to_string_pretty(&all)?)
     }
 
     /// This one with what a server has where nothing is said: it runs long enough to be worth a few seconds of measuring, and
@@ -192,18 +210,30 @@ impl Config {
     }
 }
 
-/// What is wrong with values, each with its key.
-#[derive(Default)]
-struct Bounds(Vec<String>);
-
-impl Bounds {
-    fn within(&mut self, key: &str, value: u64, min: u64, max: u64) {
-        if !(min..=max).contains(&value) {
-            self.fault(format!("{key} is {value}, allowed is {min} to {max}"));
+/// Takes the names and passwords out of addresses. Other secrets are files, of which only the names are here.
+fn mask(value: &mut toml::Value) {
+    match value {
+        toml::Value::String(text) => {
+            if let Some((scheme, rest)) = text.split_once("://")
+                && let Some((_, host)) = rest.split_once('@')
+            {
+                *text = format!("{scheme}://***@{host}");
+            }
         }
+        toml::Value::Array(values) => values.iter_mut().for_each(mask),
+        toml::Value::Table(table) => table.iter_mut().for_each(|(_, value)| mask(value)),
+        toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_) => {}
     }
+}
 
-    fn fault(&mut self, fault: String) {
+/// What is wrong with values, each with its key.
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn add(&mut self, fault: String) {
         self.0.push(fault);
     }
 }
@@ -262,14 +292,36 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_wherever_it_stands() {
-        for (environment, overrides) in [
-            (&[("UNMASK_POOL__BATCHES", "3")][..], &[][..]),
-            (&[], &[("server.port", "1")]),
-            (&[("UNMASK_PORT", "1")], &[]),
+        for (environment, overrides, said) in [
+            (
+                &[("UNMASK_POOL__BATCHES", "3")][..],
+                &[][..],
+                "pool.batches (in the environment): there is no such key, did you mean pool.batch?",
+            ),
+            (&[], &[("fills.ttl", "1")], "fills.ttl: there is no such key, there are max_bytes, ttl_seconds"),
+            (
+                &[("UNMASK_BATCH", "1")],
+                &[("server.lsten", "x")],
+                "batch (in the environment): there is no such key, did you mean pool.batch?; \
+                 server.lsten: there is no such key, did you mean server.listen?",
+            ),
         ] {
-            let error = read(environment, overrides).unwrap_err().to_string();
-            assert!(error.contains("unknown field"), "{error}");
+            assert_eq!(
+                read(environment, overrides).unwrap_err().to_string(),
+                format!("configuration: {said}")
+            );
         }
+    }
+
+    #[test]
+    fn what_is_shown_is_a_file_that_says_the_same_without_passwords() {
+        let given = [("pool.batch", "4"), ("models.workers.a", "2"), ("audit.file", "http://me:word@host/x")];
+        let shown = read(&[], &given).unwrap().shown().unwrap();
+        assert!(shown.contains("http://***@host/x") && !shown.contains("word@"), "{shown}");
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::fs::write(file.path(), &shown).unwrap();
+        let again = Config::read_from(Some(file.path()), ::config::Map::new(), &[]).unwrap();
+        assert_eq!(again.shown().unwrap(), shown);
     }
 
     #[test]
@@ -323,16 +375,16 @@ mod tests {
             "configuration: server.max_jobs is 9999, allowed is 1 to 400; \
              models.probe_memory_bytes is 1, allowed is 268435456 to 1099511627776; \
              models.probe_seconds is 0, allowed is 1 to 3600; models.workers.a-b is 0, allowed is 1 to 256; \
-             models.pinned is a@1, b, allowed is NAME@VERSION, each name once; pool.batch is 0, allowed is 1 to 1024; \
-             pool.weights.bulk is 0, allowed is 1 to 1000; \
-             pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0; \
+             pool.batch is 0, allowed is 1 to 1024; pool.weights.bulk is 0, allowed is 1 to 1000; \
              fills.max_bytes is 99999999999999, allowed is 0 to 68719476736; \
              fills.ttl_seconds is 0, allowed is 1 to 86400; \
+             telemetry.sample_ratio is 1.5, allowed is 0.0 to 1.0; \
+             telemetry.metrics_seconds is 99999, allowed is 0 to 86400; \
+             models.pinned is a@1, b, allowed is NAME@VERSION, each name once; \
+             pool.devices: got device \"gpu\", allowed are cpu, cuda:N and tensorrt:N with N from 0; \
              admin.listen is \"9464\", allowed is ADDRESS:PORT such as 0.0.0.0:9464, or no value at all; \
              telemetry.otlp_endpoint is \"collector:4317\", allowed is http://HOST:PORT or https://HOST:PORT, or no \
-             value at all; telemetry.sample_ratio is 1.5, allowed is 0 to 1; \
-             telemetry.metrics_seconds is 99999, allowed is 0 to 86400; \
-             telemetry.service_name is empty, name one, or leave it out"
+             value at all; telemetry.service_name is empty, name one, or leave it out"
         );
     }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use unmask_registry::Policy;
 
-use super::{Bounds, meant};
+use super::{Faults, meant};
 
 /// Where models lie, which of them serve, and what they may.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Models {
     /// Directory of bundles, NAME/VERSION.
@@ -24,8 +25,10 @@ pub struct Models {
     /// Where a model is run for the first time: "child", a process of its own, or "none". Default: "child" for a server, else "none".
     pub probe: Option<ProbeWord>,
     /// Memory of that process, in bytes of addresses.
+    #[schemars(range(min = 256_u64 << 20, max = 1_u64 << 40))]
     pub probe_memory_bytes: u64,
     /// Seconds after which that process is ended.
+    #[schemars(range(min = 1, max = 3600))]
     pub probe_seconds: u64,
     /// The program to start for it, which understands `prove-model`; whoever makes the configuration says it, no user.
     #[serde(skip)]
@@ -33,18 +36,22 @@ pub struct Models {
     /// Versions, NAME@VERSION: of these names no other version is loaded.
     pub pinned: Vec<String>,
     /// Seconds between two looks at the directory; 0 = never. Nothing else is needed where a file system tells of no changes.
+    #[schemars(range(min = 0, max = 86_400))]
     pub poll_seconds: u64,
     /// Whether the file system is asked to tell of changes, so that they are seen at once.
     pub watch: bool,
     /// Memory that loaded models may take together, in bytes, as estimated; without it all are loaded at start and stay so.
+    #[schemars(range(min = 1, max = 1_u64 << 50))]
     pub memory_bytes: Option<u64>,
     /// Workers per device of single models, by name, in place of `pool.workers` and of calibration.
+    #[schemars(extend("additionalProperties" = { "type": "integer", "minimum": 1, "maximum": 256 }))]
     pub workers: BTreeMap<String, usize>,
 }
 
 /// Where a model is run for the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(try_from = "String", rename_all = "lowercase")]
+#[schemars(!try_from)]
 pub enum ProbeWord {
     /// In a process of its own, with limits.
     Child,
@@ -83,18 +90,11 @@ impl Default for Models {
 }
 
 impl Models {
-    pub(super) fn check(&self, bounds: &mut Bounds) {
-        bounds.within("models.probe_memory_bytes", self.probe_memory_bytes, 256 << 20, 1 << 40);
-        bounds.within("models.probe_seconds", self.probe_seconds, 1, 3600);
-        bounds.within("models.poll_seconds", self.poll_seconds, 0, 86_400);
-        bounds.within("models.memory_bytes", self.memory_bytes.unwrap_or(1), 1, 1 << 50);
-        for (name, workers) in &self.workers {
-            bounds.within(&format!("models.workers.{name}"), *workers as u64, 1, 256);
-        }
+    pub(super) fn check(&self, faults: &mut Faults) {
         let pins = self.pins();
         if pins.len() < self.pinned.len() {
             let got = self.pinned.join(", ");
-            bounds.fault(format!("models.pinned is {got}, allowed is NAME@VERSION, each name once"));
+            faults.add(format!("models.pinned is {got}, allowed is NAME@VERSION, each name once"));
         }
     }
 

@@ -2,20 +2,24 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use unmask_pool::{Calibrating, Device, Fallback, Settings};
 
-use super::{Bounds, meant};
+use super::{Faults, meant};
 
 /// Workers and batches.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pool {
     /// Workers per device; where it is not given it is calibrated, or one per processor core, or one per GPU.
+    #[schemars(range(min = 1, max = 256))]
     pub workers: Option<usize>,
     /// Threads of each session; where it is not given it is calibrated, or one.
+    #[schemars(range(min = 1, max = 256))]
     pub threads: Option<usize>,
     /// Most pictures in one batch; where it is not given it is calibrated, or 8.
+    #[schemars(range(min = 1, max = 1024))]
     pub batch: Option<usize>,
     /// Where what is not given comes from: "off", "cached", "load" or "anew". Default: "load" for a server, else "cached".
     pub calibration: Option<CalibrationWord>,
@@ -24,26 +28,31 @@ pub struct Pool {
     /// Shares of the classes of requests.
     pub weights: Weights,
     /// cpu, cuda:N, tensorrt:N.
+    #[schemars(length(min = 1, max = 64))]
     pub devices: Vec<String>,
     /// What happens when a device is not there: "refuse" or "cpu".
     pub fallback: FallbackWord,
 }
 
 /// Shares of passes that requests of a class get beside others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Weights {
-    /// Somebody waits.
+    /// Share of requests on which somebody waits.
+    #[schemars(range(min = 1, max = 1000))]
     pub interactive: u32,
-    /// Neither.
+    /// Share of the others.
+    #[schemars(range(min = 1, max = 1000))]
     pub normal: u32,
-    /// It may take its time.
+    /// Share of requests that may take their time.
+    #[schemars(range(min = 1, max = 1000))]
     pub bulk: u32,
 }
 
 /// Where workers, threads and batch come from where they are not given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(try_from = "String", rename_all = "lowercase")]
+#[schemars(!try_from)]
 pub enum CalibrationWord {
     /// The defaults.
     Off,
@@ -56,8 +65,9 @@ pub enum CalibrationWord {
 }
 
 /// What happens when a device is not there.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(try_from = "String", rename_all = "lowercase")]
+#[schemars(!try_from)]
 pub enum FallbackWord {
     /// The model is refused.
     #[default]
@@ -100,18 +110,10 @@ impl Default for Weights {
 }
 
 impl Pool {
-    pub(super) fn check(&self, bounds: &mut Bounds) {
-        bounds.within("pool.workers", self.workers.unwrap_or(1) as u64, 1, 256);
-        bounds.within("pool.threads", self.threads.unwrap_or(1) as u64, 1, 256);
-        bounds.within("pool.batch", self.batch.unwrap_or(1) as u64, 1, 1024);
-        let Weights { interactive, normal, bulk } = self.weights;
-        for (class, weight) in [("interactive", interactive), ("normal", normal), ("bulk", bulk)] {
-            bounds.within(&format!("pool.weights.{class}"), weight.into(), 1, 1000);
-        }
-        bounds.within("pool.devices (how many)", self.devices.len() as u64, 1, 64);
+    pub(super) fn check(&self, faults: &mut Faults) {
         for device in &self.devices {
             if let Err(error) = device.parse::<Device>() {
-                bounds.fault(format!("pool.devices: {error}"));
+                faults.add(format!("pool.devices: {error}"));
             }
         }
     }

@@ -3,20 +3,23 @@
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::Bounds;
+use super::Faults;
 
 /// Where traces and metrics are sent. What the OpenTelemetry specification calls `OTEL_EXPORTER_OTLP_ENDPOINT`,
 /// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` stands where nothing else is said.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {
     /// The gRPC endpoint of an OTLP collector, such as "http://collector:4317"; nothing is sent where none is named.
     pub otlp_endpoint: Option<String>,
     /// Share of the traces that begin here which are recorded, 0 to 1. A caller that says whether its own is decides first.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub sample_ratio: f64,
     /// Seconds between two pushes of metrics to the collector; 0 pushes none.
+    #[schemars(range(min = 0, max = 86_400))]
     pub metrics_seconds: u64,
     /// What this service calls itself.
     pub service_name: String,
@@ -33,7 +36,7 @@ impl Default for Telemetry {
 }
 
 impl Telemetry {
-    pub(super) fn check(&self, bounds: &mut Bounds) {
+    pub(super) fn check(&self, faults: &mut Faults) {
         let is_url = |url: &str| {
             let uri = url.parse::<http::Uri>();
             uri.is_ok_and(|uri| {
@@ -41,16 +44,15 @@ impl Telemetry {
             })
         };
         if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !is_url(url)) {
-            bounds.fault(format!(
+            faults.add(format!(
                 "telemetry.otlp_endpoint is \"{url}\", allowed is http://HOST:PORT or https://HOST:PORT, or no value at all"
             ));
         }
-        if !(0.0..=1.0).contains(&self.sample_ratio) {
-            bounds.fault(format!("telemetry.sample_ratio is {}, allowed is 0 to 1", self.sample_ratio));
+        if !self.sample_ratio.is_finite() {
+            faults.add(format!("telemetry.sample_ratio is {}, allowed is 0 to 1", self.sample_ratio));
         }
-        bounds.within("telemetry.metrics_seconds", self.metrics_seconds, 0, 86_400);
         if self.service_name.is_empty() {
-            bounds.fault("telemetry.service_name is empty, name one, or leave it out".into());
+            faults.add("telemetry.service_name is empty, name one, or leave it out".into());
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::Bounds;
+use super::Faults;
 
 /// TLS, and which clients' certificates are believed. The files are read again when they change.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
     /// The server's certificate chain (PEM).
@@ -19,13 +20,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    pub(super) fn check(&self, bounds: &mut Bounds) {
+    pub(super) fn check(&self, faults: &mut Faults) {
         match (&self.certificate, &self.key, &self.client_ca) {
-            (Some(_), None, _) => bounds.fault("tls.key is missing, it belongs to tls.certificate".into()),
-            (None, Some(_), _) => bounds.fault("tls.certificate is missing, it belongs to tls.key".into()),
+            (Some(_), None, _) => faults.add("tls.key is missing, it belongs to tls.certificate".into()),
+            (None, Some(_), _) => faults.add("tls.certificate is missing, it belongs to tls.key".into()),
             (None, None, Some(_)) => {
-                bounds
-                    .fault("tls.client_ca is set without tls.certificate and tls.key, set all three".into());
+                faults.add("tls.client_ca is set without tls.certificate and tls.key, set all three".into());
             }
             (Some(_), Some(_), _) | (None, None, None) => {}
         }

@@ -1,7 +1,5 @@
 //! What is logged, and how. Lines carry request ids, trace ids and model names, never pictures or their digests.
 
-use tracing_subscriber::EnvFilter;
-
 use crate::config::{Log, LogFormat};
 
 /// Crates that tell of every failed export; what leaves here is watched by `server` itself, which tells of it now and then.
@@ -12,13 +10,13 @@ const TALKATIVE: &str = "opentelemetry";
 /// # Errors
 /// The filter's own words where it cannot be read.
 pub fn init(log: &Log) -> Result<(), String> {
-    let mut text = log.filter.clone();
-    if !text.contains(TALKATIVE) {
+    let mut filter = log.filter()?;
+    if !log.filter.contains(TALKATIVE) {
         for own in ["opentelemetry", "opentelemetry_sdk", "opentelemetry-otlp", "opentelemetry-prometheus"] {
-            text.push_str(&format!(",{own}=off"));
+            let off = format!("{own}=off").parse().map_err(|error| format!("log.filter: {error}"))?;
+            filter = filter.add_directive(off);
         }
     }
-    let filter = EnvFilter::try_new(&text).map_err(|e| format!("log.filter: {e}"))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error means that a subscriber is already in place, which then stays.
     let _ = match log.format {

@@ -195,8 +195,11 @@ async fn refresh(house: &Arc<House>, tls: Option<&Arc<Tls>>) {
     }
 }
 
-/// Whether what is configured may be served without being told to be insecure.
-fn secure(config: &Config) -> Result<(), StartError> {
+/// Whether what is configured may be served without being told to be insecure. Nothing is opened for it.
+///
+/// # Errors
+/// [`StartError::Insecure`].
+pub fn secure(config: &Config) -> Result<(), StartError> {
     let mut missing = Vec::new();
     if config.tls.certificate.is_none() {
         missing.push("without TLS everybody on the way can read pictures (set tls.certificate and tls.key)");

@@ -1,0 +1,83 @@
+//! A configuration that is wrong: which key, what was got, what is wanted, and the exit code of sysexits.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::{Command, Output};
+
+/// Runs the program with a file, variables of the environment and arguments, and nothing else that configures it.
+fn run(file: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("unmask.toml");
+    std::fs::write(&path, file).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unmask"));
+    command.env_clear().envs(variables.iter().copied()).args(arguments).arg("--config").arg(&path);
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_wrong_configuration_is_told_by_key_before_anything_is_bound() {
+    /// File, variables, arguments, what is said.
+    type Case =
+        (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str], &'static str);
+    let cases: [Case; 18] = [
+        ("[pool]\nbach = 3\n", &[], &[], "pool.bach"),
+        ("[pol]\nbatch = 3\n", &[], &[], "there is no such key, there are server, http2, tls"),
+        ("", &[("UNMASK_POOL__BATCHES", "3")], &[], "did you mean pool.batch?"),
+        ("", &[], &["--set", "http2.max_stream=3"], "did you mean http2.max_streams?"),
+        (
+            "[pool]\nbatch = \"many\"\n",
+            &[],
+            &[],
+            "invalid type: string \"many\", expected an integer for key `pool.batch`",
+        ),
+        ("[pool]\nbatch = 0\n", &[], &[], "pool.batch is 0, allowed is 1 to 1024"),
+        ("pool = 3\n", &[], &[], "invalid type: integer `3`, expected struct Pool"),
+        ("[pool\n", &[], &[], "TOML parse error at line 1"),
+        ("", &[], &["--set", "pool.calibration=now"], "got \"now\", allowed are off, cached, load, anew"),
+        ("", &[], &["--listen", "localhost"], "server.listen is \"localhost\", allowed is ADDRESS:PORT"),
+        ("[log]\nfilter = \"unmask=loud\"\n", &[], &[], "log.filter is \"unmask=loud\""),
+        ("[tls]\ncertificate = \"a.pem\"\n", &[], &[], "tls.key is missing, it belongs to tls.certificate"),
+        ("[auth]\njwks = \"k.json\"\n", &[], &[], "auth.audience is missing"),
+        ("[auth]\nalgorithms = [\"none\"]\n", &[], &[], "got \"none\", allowed are RS256"),
+        ("[audit]\nrequired = true\n", &[], &[], "audit.file names no file"),
+        ("[models]\npinned = [\"a\"]\n", &[], &[], "models.pinned is a, allowed is NAME@VERSION"),
+        ("[tenants.a]\npriorities = [\"urgent\"]\n", &[], &[], "allowed are interactive, normal, bulk"),
+        ("", &[], &["--set", "server.insecure=false"], "say --insecure"),
+    ];
+    for (file, variables, arguments, said) in cases {
+        for command in [&["serve"][..], &["config", "check"]] {
+            let output = run(file, variables, &[command, arguments].concat());
+            let told = text(&output.stderr);
+            assert!(told.contains(said), "{file}{arguments:?}: {told}");
+            assert_eq!(output.status.code(), Some(78), "{told}");
+            assert!(output.stdout.is_empty());
+        }
+    }
+    let tls = "[server]\ninsecure = true\n[tls]\ncertificate = \"/none.pem\"\nkey = \"/none.pem\"\n";
+    // What it names is opened by whoever serves.
+    let output = run(tls, &[], &["serve"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stderr).contains("tls: /none.pem: "), "{}", text(&output.stderr));
+    let output = run(tls, &[], &["config", "check"]);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout).as_str()),
+        (Some(0), "the configuration is right\n")
+    );
+}
+
+#[test]
+fn a_right_configuration_is_shown_as_a_server_has_it_and_the_schema_knows_its_keys() {
+    let shown = run("[pool]\nbatch = 3\n", &[("UNMASK_POOL__BATCH", "5")], &["config", "show", "--insecure"]);
+    let told = text(&shown.stdout);
+    let table: toml::Table = told.parse().unwrap();
+    assert_eq!(table["pool"]["batch"].as_integer(), Some(5));
+    assert_eq!(table["server"]["insecure"].as_bool(), Some(true));
+    assert_eq!(table["server"]["max_passes"].as_integer(), Some(1_000_000), "{told}");
+    let schema = Command::new(env!("CARGO_BIN_EXE_unmask")).args(["config", "schema"]).output().unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
+    assert_eq!(schema["properties"]["pool"]["properties"]["batch"]["maximum"], 1024);
+}

@@ -1,0 +1,254 @@
+//! Every key that there is, with its default, its bounds and what it means, as the types of the configuration say it: what the
+//! reference page lists, what a strange key is held against, and what a value must lie within.
+
+use std::collections::VecDeque;
+use std::sync::LazyLock;
+
+use ::config::{Value, ValueKind};
+use schemars::generate::SchemaSettings;
+use serde_json::Value as Json;
+
+use super::Config;
+
+/// A key of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    /// Its section and its name, such as `pool.batch`; NAME stands for a name of the reader's.
+    pub path: String,
+    /// What it is where nobody says anything, as TOML; empty where it then has no value.
+    pub default: String,
+    /// What is allowed, where that is not any word or path.
+    pub allowed: String,
+    /// What it means.
+    pub about: String,
+}
+
+/// What stands for a name that whoever configures chooses.
+const NAME: &str = "NAME";
+
+static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<Config>().to_value()
+});
+
+/// The JSON Schema of the configuration (draft 2020-12).
+pub fn schema() -> &'static Json {
+    &SCHEMA
+}
+
+/// Every key, by section.
+pub fn keys() -> Vec<Key> {
+    let mut keys = Vec::new();
+    each(schema(), String::new(), &mut |path, node| {
+        let about = node["description"].as_str().unwrap_or_default();
+        let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
+        keys.push(Key { path, default: default(node), allowed: allowed(node), about });
+    });
+    keys
+}
+
+/// Keys of a configuration that there are not, each with where it stands and what may be meant.
+pub(super) fn strangers(given: &Value) -> Vec<String> {
+    let mut strangers = Vec::new();
+    strange(given, schema(), String::new(), &mut strangers);
+    strangers
+}
+
+/// Values that lie outside of their bounds.
+pub(super) fn out_of_bounds(config: &Config) -> Vec<String> {
+    // What cannot be told as JSON would be a bug of ours, which the test of every key finds.
+    let given = serde_json::to_value(config).unwrap_or_default();
+    let mut faults = Vec::new();
+    outside(&given, schema(), String::new(), &mut faults);
+    faults
+}
+
+/// The part of a schema that says something: of what may also be missing, that which it is otherwise.
+fn meant(node: &Json) -> &Json {
+    let parts = node["anyOf"].as_array().into_iter().flatten();
+    parts.into_iter().find(|part| part["type"] != "null").unwrap_or(node)
+}
+
+/// The node below a table's node that a name leads to.
+fn below<'a>(node: &'a Json, name: &str) -> Option<&'a Json> {
+    let named = meant(node)["properties"].get(name);
+    named.or_else(|| Some(&meant(node)["additionalProperties"]).filter(|inner| inner.is_object()))
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Goes through all keys that hold a value.
+fn each(node: &Json, path: String, see: &mut impl FnMut(String, &Json)) {
+    let inner = meant(node);
+    let properties = inner["properties"].as_object();
+    for (name, property) in properties.into_iter().flatten() {
+        each(property, join(&path, name), see);
+    }
+    let free = &inner["additionalProperties"];
+    match (properties, free.is_object()) {
+        (None, true) if free["properties"].is_object() => each(free, join(&path, NAME), see),
+        // A value for each name: what it means is said of the table.
+        (None, true) => see(join(&path, NAME), node),
+        (None, false) => see(path, node),
+        (Some(_), _) => {}
+    }
+}
+
+fn default(node: &Json) -> String {
+    match &node["default"] {
+        Json::Null => String::new(),
+        Json::Object(_) => String::new(),
+        Json::Array(values) if values.is_empty() => String::new(),
+        given => given.to_string(),
+    }
+}
+
+fn allowed(node: &Json) -> String {
+    let inner = meant(node);
+    let of = if inner["additionalProperties"].is_object() { &inner["additionalProperties"] } else { inner };
+    if let Some(words) = of["enum"].as_array() {
+        let words: Vec<_> = words.iter().filter(|word| !word.is_null()).map(ToString::to_string).collect();
+        return words.join(", ");
+    }
+    match (&of["minimum"], &of["maximum"]) {
+        (Json::Number(least), Json::Number(most)) => format!("{least} to {most}"),
+        _ => String::new(),
+    }
+}
+
+fn strange(given: &Value, node: &Json, path: String, strangers: &mut Vec<String>) {
+    let ValueKind::Table(table) = &given.kind else { return };
+    let mut names: Vec<_> = table.iter().collect();
+    names.sort_by_key(|(name, _)| *name);
+    for (name, value) in names {
+        let path = join(&path, name);
+        match below(node, name) {
+            Some(inner) => strange(value, inner, path, strangers),
+            // Where it holds a value and no table, its type is what is wrong, and whoever reads it says so.
+            None if meant(node)["properties"].is_object() => {
+                strangers.push(format!(
+                    "{path}{}: there is no such key, {}",
+                    place(value),
+                    hint(&path, node)
+                ));
+            }
+            None => {}
+        }
+    }
+}
+
+/// Where a value, or the first one below it, was said.
+fn place(value: &Value) -> String {
+    let mut left = VecDeque::from([value]);
+    while let Some(value) = left.pop_front() {
+        if let Some(origin) = value.origin() {
+            return format!(" (in {origin})");
+        }
+        if let ValueKind::Table(table) = &value.kind {
+            left.extend(table.values());
+        }
+    }
+    String::new()
+}
+
+/// What is meant by a key that there is not, or which there are beside it.
+fn hint(path: &str, node: &Json) -> String {
+    /// Likeness of a slip of the pen.
+    const ALIKE: f64 = 0.7;
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let alike = |key: &str| {
+        let whole = strsim::normalized_damerau_levenshtein(path, key);
+        // The right name in another section, or in none.
+        let tail = strsim::normalized_damerau_levenshtein(&last(path), &last(key)) - 0.1;
+        whole.max(tail)
+    };
+    let scored = keys().into_iter().map(|key| (alike(&key.path), key.path));
+    match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((score, key)) if score >= ALIKE => format!("did you mean {key}?"),
+        Some(_) | None => {
+            let names =
+                meant(node)["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+            format!("there are {}", names.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn outside(given: &Json, node: &Json, path: String, faults: &mut Vec<String>) {
+    let of = meant(node);
+    match given {
+        Json::Object(table) => {
+            for (name, value) in table {
+                if let Some(inner) = below(node, name) {
+                    outside(value, inner, join(&path, name), faults);
+                }
+            }
+        }
+        Json::Number(_) => {
+            let beyond = |bound: &str, is: fn(f64, f64) -> bool| {
+                given.as_f64().zip(of[bound].as_f64()).is_some_and(|(value, bound)| is(value, bound))
+            };
+            if beyond("minimum", |value, least| value < least)
+                || beyond("maximum", |value, most| value > most)
+            {
+                faults.push(format!("{path} is {given}, allowed is {} to {}", of["minimum"], of["maximum"]));
+            }
+        }
+        Json::Array(values) => {
+            let bound = |name: &str| of[name].as_u64();
+            let count = values.len() as u64;
+            let few = bound("minItems").is_some_and(|least| count < least);
+            if few || bound("maxItems").is_some_and(|most| count > most) {
+                let (least, most) = (&of["minItems"], &of["maxItems"]);
+                faults.push(format!("{path} has {count} values, allowed are {least} to {most}"));
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_says_what_it_means_and_every_number_what_is_allowed() {
+        let keys = keys();
+        let paths: Vec<_> = keys.iter().map(|key| key.path.as_str()).collect();
+        for path in
+            ["server.listen", "pool.weights.bulk", "tenants.NAME.burst", "models.workers.NAME", "audit.file"]
+        {
+            assert!(paths.contains(&path), "{path} of {paths:?}");
+        }
+        for key in &keys {
+            assert!(!key.about.is_empty(), "{} has no words", key.path);
+        }
+        let mut numbers = Vec::new();
+        each(schema(), String::new(), &mut |path, node| {
+            let kind = meant(node)["type"].to_string();
+            if (kind.contains("integer") || kind.contains("number")) && allowed(node).is_empty() {
+                numbers.push(path);
+            }
+        });
+        assert!(numbers.is_empty(), "{numbers:?} have no bounds");
+    }
+
+    #[test]
+    fn defaults_lie_within_their_bounds() {
+        assert_eq!(out_of_bounds(&Config::default()), Vec::<String>::new());
+        assert_eq!(out_of_bounds(&Config::default().serving()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_told_with_what_was_meant() {
+        let hint = |path: &str| hint(path, &schema()["properties"]["pool"]);
+        assert_eq!(hint("pool.batches"), "did you mean pool.batch?");
+        assert_eq!(hint("batch"), "did you mean pool.batch?");
+        assert_eq!(hint("http2.max_stream"), "did you mean http2.max_streams?");
+        assert_eq!(
+            hint("pool.colour"),
+            "there are workers, threads, batch, calibration, cache, weights, devices, fallback"
+        );
+    }
+}
