@@ -98,10 +98,10 @@ fn each(node: &Json, path: String, see: &mut impl FnMut(String, &Json)) {
 
 fn default(node: &Json) -> String {
     match &node["default"] {
-        Json::Null => String::new(),
-        Json::Object(_) => String::new(),
         Json::Array(values) if values.is_empty() => String::new(),
-        given => given.to_string(),
+        // Of a table each key has its own.
+        Json::Null | Json::Object(_) => String::new(),
+        given @ (Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_)) => given.to_string(),
     }
 }
 

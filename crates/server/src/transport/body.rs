@@ -360,9 +360,9 @@ mod tests {
             limits,
         );
         let mut next = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
-        let data = |frame| match frame {
-            Poll::Ready(Some(Ok(frame))) => Frame::into_data(frame).unwrap(),
-            other => panic!("{other:?}"),
+        let data = |frame| {
+            let Poll::Ready(Some(Ok(frame))) = frame else { panic!("nothing is handed on") };
+            Frame::into_data(frame).unwrap()
         };
         assert_eq!(data(next()), sent[..15 + PREFIX - 1]);
         assert!(next().is_pending());
