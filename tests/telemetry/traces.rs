@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use tonic::Request;
 use unmask_protocol::v1;
 use unmask_tests::started::Started;
+use unmask_tests::until;
 
 use super::collector::{Collector, attributes};
 use super::{masks, one};
@@ -94,14 +95,12 @@ async fn a_batch_links_to_every_request_in_it_that_is_followed() {
     let (collector, endpoint) = Collector::start().await;
     let traces = ["11111111111111111111111111111111", "22222222222222222222222222222222"];
     let ask = async |server: &Started| {
-        let mut calls = Vec::new();
-        for trace in traces {
-            let mut client = server.client().await;
-            calls.push(tokio::spawn(async move { client.explain(traced(masks(512), trace, "01")).await }));
-        }
-        for call in calls {
-            call.await.unwrap().unwrap();
-        }
+        let (mut first, mut second) = (server.client().await, server.client().await);
+        let long = tokio::spawn(async move { first.explain(traced(masks(20_000), traces[0], "01")).await });
+        // It is under way, and for much longer than the other takes.
+        until(|| server.service.passes() > 0).await;
+        second.explain(traced(masks(512), traces[1], "01")).await.unwrap();
+        long.abort();
     };
     let settings = [("telemetry.otlp_endpoint", endpoint.as_str()), ("pool.workers", "1")];
     let spans = spans_of(&collector, &settings, ask).await;

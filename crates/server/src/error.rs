@@ -8,6 +8,8 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 use unmask_core::{Ended, ForwardError, Violation};
 
+use crate::config::masked;
+
 /// Why a server does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -48,15 +50,17 @@ pub enum StartError {
         reason: String,
     },
     /// The address is not one, or it is taken.
-    #[error("cannot listen on {address}: {reason}")]
+    #[error("{key}: cannot listen on {address}: {reason}")]
     Listen {
+        /// The key of the configuration.
+        key: &'static str,
         /// The configured address.
         address: String,
         /// The system's own words.
         reason: String,
     },
     /// The collector's address cannot be used.
-    #[error("telemetry.otlp_endpoint: cannot send to {endpoint}: {reason}")]
+    #[error("telemetry.otlp_endpoint: cannot send to {}: {reason}", masked(.endpoint))]
     Telemetry {
         /// The configured address.
         endpoint: String,

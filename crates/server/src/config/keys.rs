@@ -47,11 +47,12 @@ pub fn keys() -> Vec<Key> {
     keys
 }
 
-/// Keys of a configuration that there are not, each with where it stands and what may be meant.
-pub(super) fn strangers(given: &Value) -> Vec<String> {
-    let mut strangers = Vec::new();
-    strange(given, schema(), String::new(), &mut strangers);
-    strangers
+/// Keys of a configuration that there are not, each with what may be meant, and values of another kind than their keys have; each
+/// with where it stands.
+pub(super) fn faults(given: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    strange(given, schema(), String::new(), &mut faults);
+    faults
 }
 
 /// Values that lie outside of their bounds.
@@ -119,7 +120,14 @@ fn allowed(node: &Json) -> String {
 }
 
 fn strange(given: &Value, node: &Json, path: String, strangers: &mut Vec<String>) {
-    let ValueKind::Table(table) = &given.kind else { return };
+    let ValueKind::Table(table) = &given.kind else {
+        if let Some(wanted) = wanted(&given.kind, node) {
+            let (got, bounds) = (shown(&given.kind), allowed(node));
+            let bounds = if bounds.is_empty() { bounds } else { format!(", {bounds}") };
+            strangers.push(format!("{path}{}: got {got}, allowed is {wanted}{bounds}", place(given)));
+        }
+        return;
+    };
     let mut names: Vec<_> = table.iter().collect();
     names.sort_by_key(|(name, _)| *name);
     for (name, value) in names {
@@ -136,6 +144,69 @@ fn strange(given: &Value, node: &Json, path: String, strangers: &mut Vec<String>
             }
             None => {}
         }
+    }
+}
+
+/// What a value should be, where it is something else. Outside of a file all values are words, of which numbers are made.
+fn wanted(given: &ValueKind, node: &Json) -> Option<&'static str> {
+    let kind = &meant(node)["type"];
+    let is =
+        |name: &str| *kind == *name || kind.as_array().is_some_and(|kinds| kinds.iter().any(|k| k == name));
+    let word = match given {
+        ValueKind::String(word) => Some(word.as_str()),
+        ValueKind::Nil
+        | ValueKind::Boolean(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_)
+        | ValueKind::Table(_)
+        | ValueKind::Array(_) => None,
+    };
+    let reads = |can: fn(&str) -> bool| word.is_some_and(can);
+    let whole = match given {
+        ValueKind::I64(number) => *number >= 0,
+        ValueKind::U64(_) => true,
+        ValueKind::String(_)
+        | ValueKind::Nil
+        | ValueKind::Boolean(_)
+        | ValueKind::I128(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_)
+        | ValueKind::Table(_)
+        | ValueKind::Array(_) => reads(|word| word.parse::<u64>().is_ok()),
+    };
+    let (fits, wanted) = if is("integer") {
+        (whole, "a whole number")
+    } else if is("number") {
+        let real = matches!(given, ValueKind::Float(_) | ValueKind::I64(_) | ValueKind::U64(_));
+        (real || reads(|word| word.parse::<f64>().is_ok()), "a number")
+    } else if is("boolean") {
+        (matches!(given, ValueKind::Boolean(_)) || matches!(word, Some("true" | "false")), "true or false")
+    } else if is("array") {
+        (matches!(given, ValueKind::Array(_)), "a list of words")
+    } else if is("string") {
+        (word.is_some(), "a word")
+    } else {
+        (!is("object"), "a section")
+    };
+    (!fits).then_some(wanted)
+}
+
+/// A value as its reader wrote it.
+fn shown(given: &ValueKind) -> String {
+    match given {
+        ValueKind::String(word) => format!("{:?}", super::telemetry::masked(word)),
+        ValueKind::Array(_) => "a list".into(),
+        ValueKind::Table(_) => "a section".into(),
+        ValueKind::Nil => "nothing".into(),
+        ValueKind::Boolean(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_) => given.to_string(),
     }
 }
 

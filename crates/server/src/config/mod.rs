@@ -41,6 +41,7 @@ use self::pool::Pool;
 pub(crate) use self::pool::Weights;
 pub(crate) use self::server::Server;
 pub(crate) use self::telemetry::Telemetry;
+pub(crate) use self::telemetry::masked;
 pub(crate) use self::tls::Tls;
 pub(crate) use self::transport::{Drain, Http2};
 
@@ -108,6 +109,10 @@ pub enum ConfigError {
     Shown(#[from] toml::ser::Error),
 }
 
+/// Keys whose values are lists: outside of a file their parts are separated by commas.
+const LISTS: [&str; 5] =
+    ["pool.devices", "models.operators", "models.domains", "models.pinned", "auth.algorithms"];
+
 impl Config {
     /// Reads the file, if one is named, the environment variables `UNMASK_...` and the overrides, in this order.
     /// `ORT_DYLIB_PATH` names the library where nothing else does, and OpenTelemetry's own variables the collector.
@@ -138,29 +143,28 @@ impl Config {
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml));
         }
-        let variables = Environment::with_prefix("UNMASK")
-            .prefix_separator("_")
-            .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("pool.devices")
-            .with_list_parse_key("models.operators")
-            .with_list_parse_key("models.domains")
-            .with_list_parse_key("models.pinned")
-            .with_list_parse_key("auth.algorithms")
-            .source(Some(environment));
-        builder = builder.add_source(variables);
+        let mut environment = environment;
+        for key in LISTS {
+            if let Some(value) =
+                environment.remove(&format!("UNMASK_{}", key.to_uppercase().replace('.', "__")))
+            {
+                builder = builder.set_override(key, value.split(',').collect::<Vec<_>>())?;
+            }
+        }
+        // Words stay as they were said: whoever reads a number or a yes makes one of them.
+        let variables = Environment::with_prefix("UNMASK").prefix_separator("_").separator("__");
+        builder = builder.add_source(variables.source(Some(environment)));
         for (key, value) in overrides {
-            builder = match key.as_str() {
-                "pool.devices" | "models.operators" | "models.domains" | "models.pinned"
-                | "auth.algorithms" => builder.set_override(key, value.split(',').collect::<Vec<_>>())?,
-                _ => builder.set_override(key, value.as_str())?,
+            builder = if LISTS.contains(&key.as_str()) {
+                builder.set_override(key, value.split(',').collect::<Vec<_>>())?
+            } else {
+                builder.set_override(key, value.as_str())?
             };
         }
         let given = builder.build()?;
-        let strangers = keys::strangers(&given.cache);
-        if !strangers.is_empty() {
-            return Err(ConfigError::Wrong(strangers));
+        let faults = keys::faults(&given.cache);
+        if !faults.is_empty() {
+            return Err(ConfigError::Wrong(faults));
         }
         let mut config: Self = given.try_deserialize()?;
         config.telemetry.resource = resource.unwrap_or_default();
@@ -180,6 +184,20 @@ impl Config {
         self.audit.check(&mut faults);
         self.admin.check(&mut faults);
         self.telemetry.check(&mut faults);
+        for (key, path) in [
+            ("tls.certificate", &self.tls.certificate),
+            ("tls.key", &self.tls.key),
+            ("tls.client_ca", &self.tls.client_ca),
+            ("auth.jwks", &self.auth.jwks),
+        ] {
+            if path.as_deref() == Some(Path::new("")) {
+                faults.add(format!("{key} is empty, name a file, or leave it out"));
+            }
+        }
+        if self.admin.listen.as_ref() == Some(&self.server.listen) && !self.server.listen.ends_with(":0") {
+            let both = &self.server.listen;
+            faults.add(format!("admin.listen is {both}, as server.listen is: each needs a port of its own"));
+        }
         if faults.0.is_empty() { Ok(()) } else { Err(ConfigError::Wrong(faults.0)) }
     }
 
@@ -213,13 +231,7 @@ impl Config {
 /// Takes the names and passwords out of addresses. Other secrets are files, of which only the names are here.
 fn mask(value: &mut toml::Value) {
     match value {
-        toml::Value::String(text) => {
-            if let Some((scheme, rest)) = text.split_once("://")
-                && let Some((_, host)) = rest.split_once('@')
-            {
-                *text = format!("{scheme}://***@{host}");
-            }
-        }
+        toml::Value::String(text) => *text = telemetry::masked(text),
         toml::Value::Array(values) => values.iter_mut().for_each(mask),
         toml::Value::Table(table) => table.iter_mut().for_each(|(_, value)| mask(value)),
         toml::Value::Integer(_)

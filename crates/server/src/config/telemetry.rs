@@ -45,7 +45,8 @@ impl Telemetry {
         };
         if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !is_url(url)) {
             faults.add(format!(
-                "telemetry.otlp_endpoint is \"{url}\", allowed is http://HOST:PORT or https://HOST:PORT, or no value at all"
+                "telemetry.otlp_endpoint is \"{}\", allowed is http://HOST:PORT or https://HOST:PORT, or no value at all",
+                masked(url)
             ));
         }
         if !self.sample_ratio.is_finite() {
@@ -60,6 +61,16 @@ impl Telemetry {
     pub(crate) fn push_every(&self) -> Option<Duration> {
         let pushed = self.otlp_endpoint.is_some() && self.metrics_seconds > 0;
         pushed.then(|| Duration::from_secs(self.metrics_seconds))
+    }
+}
+
+/// A URL without the name and the password in it.
+pub(crate) fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
+        None => url.to_owned(),
     }
 }
 
@@ -78,6 +89,17 @@ pub(super) fn attributes(text: &str) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_password_is_told() {
+        for (url, told) in [
+            ("http://me:ge@heim@h:1/x@y", "http://***@h:1/x@y"),
+            ("http://h:1/x@y", "http://h:1/x@y"),
+            ("h:1", "h:1"),
+        ] {
+            assert_eq!(masked(url), told);
+        }
+    }
 
     #[test]
     fn attributes_are_read_as_the_specification_has_them() {

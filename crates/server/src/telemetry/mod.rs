@@ -117,8 +117,8 @@ impl Telemetry {
     }
 
     /// A call that has come.
-    pub(crate) fn request(&self, path: &str, headers: &HeaderMap) -> Request {
-        Request::new(self, path, headers)
+    pub(crate) fn request(&self, path: &str, headers: &HeaderMap, known: bool) -> Request {
+        Request::new(self, path, headers, known)
     }
 
     /// Counts a refusal, where the error is one.

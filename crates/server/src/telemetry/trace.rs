@@ -112,11 +112,15 @@ pub(super) fn caller(headers: &HeaderMap) -> Context {
     TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers))
 }
 
+/// Bytes of a `tracestate` that are to be passed on (W3C Trace Context, section 3.3.1.5).
+const LONGEST: usize = 512;
+
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+        // Every span carries a state on: one that is longer than propagators have to keep is left out.
+        self.0.get(key)?.to_str().ok().filter(|value| value.len() <= LONGEST)
     }
 
     fn keys(&self) -> Vec<&str> {

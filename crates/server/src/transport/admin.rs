@@ -47,8 +47,11 @@ impl Drop for Admin {
 impl Admin {
     /// Listens, and answers from here on for as long as there is something to tell.
     pub(crate) async fn open(address: &str, telemetry: &Telemetry) -> Result<Self, StartError> {
-        let refused =
-            |e: std::io::Error| StartError::Listen { address: address.to_owned(), reason: e.to_string() };
+        let refused = |e: std::io::Error| StartError::Listen {
+            key: "admin.listen",
+            address: address.to_owned(),
+            reason: e.to_string(),
+        };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let telemetry: Source = Arc::new(telemetry.weak());

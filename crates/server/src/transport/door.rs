@@ -120,8 +120,6 @@ impl hyper::service::Service<Request<Incoming>> for Door {
         // What has no end of its own keeps no connection busy: who only watches is let go like who does nothing.
         let open = ours.then(|| self.streams.enter());
         tracing::debug!(path, "a request has come");
-        let call = ours.then(|| house.telemetry.request(path, request.headers()));
-        let trace = call.as_ref().map(|call| call.trace().clone()).unwrap_or_default();
         let endless = (!ours).then(|| house.drain.clone());
         let kind = if !ours || path.ends_with(STREAM) { Kind::Many } else { Kind::One };
         // Whoever needs no token takes nothing of what others have.
@@ -131,6 +129,8 @@ impl hyper::service::Service<Request<Incoming>> for Door {
             true => Ok(Identity::default()),
             false => house.guard.identify(request.headers(), &self.names),
         };
+        let call = ours.then(|| house.telemetry.request(path, request.headers(), identity.is_ok()));
+        let trace = call.as_ref().map(|call| call.trace().clone()).unwrap_or_default();
         let response = identity.and_then(|identity| {
             let (mut parts, body) = request.into_parts();
             let messages = Messages::default();

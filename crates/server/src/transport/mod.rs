@@ -30,6 +30,7 @@ pub(crate) use self::arrival::Arrival;
 use self::door::House;
 use self::tls::Tls;
 use crate::admission;
+use crate::audit::Audit;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::identity::Guard;
@@ -53,11 +54,12 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Looks at what guards the socket without serving, for whoever has a long way to it.
 ///
 /// # Errors
-/// [`StartError::Insecure`], [`StartError::Tls`] and [`StartError::Keys`], as [`serve`].
+/// [`StartError::Insecure`], [`StartError::Tls`], [`StartError::Keys`], as [`serve`], and [`StartError::Audit`].
 pub fn check(config: &Config) -> Result<(), StartError> {
     secure(config)?;
     Tls::new(&config.tls)?;
     Guard::new(config)?;
+    Audit::open(&config.audit)?;
     Ok(())
 }
 
@@ -77,7 +79,11 @@ pub async fn serve(
     let tls = Tls::new(&config.tls)?.map(Arc::new);
     let guard = Guard::new(config)?;
     let address = &config.server.listen;
-    let refused = |e: std::io::Error| StartError::Listen { address: address.clone(), reason: e.to_string() };
+    let refused = |e: std::io::Error| StartError::Listen {
+        key: "server.listen",
+        address: address.clone(),
+        reason: e.to_string(),
+    };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
 

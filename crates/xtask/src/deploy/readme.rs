@@ -32,7 +32,7 @@ and autoscaling.
 * **Going down.** A pod leaves its Services during preStop, says so by health and /readyz for `drain.noticeSeconds`, finishes what is open
   for `drain.graceSeconds`, and is killed only after the sum of these. Give it as long as your longest request takes.
 * **Autoscaling** on passes that wait needs an adapter for pod metrics; `deploy/prometheus/adapter.yaml` has the rules. The
-  processor's share stands in where there is none.
+  processor's share needs none. While a metric that is enabled cannot be read, no pod is taken away.
 * **Metrics** are at port 9464, which never leaves the cluster; `serviceMonitor`, `prometheusRule` and `grafanaDashboard` bring what the
   Prometheus operator and Grafana's sidecar want.
 
