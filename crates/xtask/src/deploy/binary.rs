@@ -142,7 +142,7 @@ mod tests {
             let file = dir.join(format!("unmask-{code}"));
             std::fs::write(&file, format!("#!/bin/sh\necho \"$1 $2 $3\"\nexit {code}\n")).unwrap();
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-            refusal(&file, Path::new("x.toml"))
+            refusal(&file, Path::new("x.toml"), &[])
         };
         assert_eq!(stand_in(0).unwrap(), None);
         assert_eq!(stand_in(78).unwrap(), Some("config check --config".into()));
