@@ -20,8 +20,6 @@ pub(super) struct Layout {
 /// What one calibration has found.
 pub(super) struct Bare {
     pub(super) layout: Layout,
-    /// Passes a second at this layout.
-    pub(super) rate: f64,
     speeds: Vec<Speed>,
 }
 
@@ -71,9 +69,7 @@ fn read(text: &str) -> anyhow::Result<Bare> {
     let answer: Answer =
         serde_json::from_str(text).context("unmask models calibrate has answered something else")?;
     let serving = answer.models.into_iter().find_map(|model| model.serving).context("no model serves")?;
-    let mut bare = Bare { layout: serving.layout, rate: 0.0, speeds: serving.speeds };
-    bare.rate = bare.of(bare.layout);
-    Ok(bare)
+    Ok(Bare { layout: serving.layout, speeds: serving.speeds })
 }
 
 /// What the binary says.
@@ -92,7 +88,7 @@ mod tests {
         let serving = serde_json::json!({"layout": layout(4), "speeds": [speed(1, 10.0), speed(4, 20.0)]});
         let answer = serde_json::json!({"models": [{"reason": "refused"}, {"serving": serving}]});
         let bare = read(&answer.to_string()).unwrap();
-        assert_eq!((bare.layout.batch, bare.rate), (4, 20.0));
+        assert_eq!((bare.layout.batch, bare.of(bare.layout)), (4, 20.0));
         assert_eq!(bare.of(Layout { batch: 1, ..bare.layout }), 10.0);
         assert!(bare.of(Layout { batch: 2, ..bare.layout }).is_nan());
     }

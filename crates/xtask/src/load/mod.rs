@@ -1,7 +1,7 @@
 //! `cargo xtask load`: ghz against the release server, by the configurations of `deploy/load`, on this machine alone.
 //!
 //! Every scenario ends by itself: its time and its rate are in its file. What the server has done is read from its metrics, and what
-//! ONNX Runtime could have done is timed before and after, in the same run.
+//! ONNX Runtime could have done is timed before and after each, in the same run.
 
 mod bare;
 mod ghz;
@@ -53,24 +53,29 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
     };
 
-    tell("timing ONNX Runtime alone");
-    let before = bare::calibrate(&unmask, &library, &work)?;
-    let server = Server::start(&unmask, &library, before.layout)?;
-    let mut rows = Vec::new();
+    let bare = || {
+        tell("timing ONNX Runtime alone");
+        bare::calibrate(&unmask, &library, &work)
+    };
+    let first = bare()?;
+    let layout = first.layout;
+    let server = Server::start(&unmask, &library, layout)?;
+    let (mut rows, mut before) = (Vec::new(), first.of(layout));
     for name in SCENARIOS.iter().filter(|name| options.scenario.as_deref().is_none_or(|own| own == **name)) {
         tell(&format!("{name}: {}", server.address));
         let seen = server.metrics()?;
         let report = ghz.run(name, &server.address, options.seconds, &work)?;
-        rows.push(Row::new(name, &report, &server.metrics()?.since(&seen)));
+        let counted = server.metrics()?.since(&seen);
+        // The server waits, and takes nothing of the machine meanwhile.
+        let after = bare()?.of(layout);
+        rows.push(Row::new(name, &report, &counted, (before + after) / 2.0));
+        before = after;
     }
     drop(server);
-    tell("timing ONNX Runtime alone, again");
-    let after = bare::calibrate(&unmask, &library, &work)?;
 
     let versions = vec![ghz.version()?, bare::said(&unmask, "--version")?, library_name(&library)];
     let machine = options.machine.clone().unwrap_or_else(cores);
-    let run =
-        Run { rows, layout: before.layout, bare: [before.rate, after.of(before.layout)], versions, machine };
+    let run = Run { rows, layout, versions, machine };
     say(&run.table());
     if options.scenario.is_none() {
         std::fs::write(root().join("docs/load.md"), run.page(options.seconds))?;
