@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod configuration;
+pub mod load;
 pub mod started;
 
 use std::path::{Path, PathBuf};

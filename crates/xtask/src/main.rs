@@ -8,6 +8,7 @@ mod deploy;
 mod fetch;
 mod image;
 mod imports;
+mod load;
 mod observe;
 mod onnxruntime;
 mod parity;
@@ -57,6 +58,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Load the release server with ghz, which Go builds, and write docs/load.md
+    Load(load::Options),
     /// Show a server to a real OTLP collector and a real Prometheus, which has to be installed
     Observe,
     /// Make the golden files of the real peers again, and tell which have changed
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Task::Study { rest } => study::run(&rest),
         Task::Bench { rest } => bench::run(&rest),
         Task::Chaos { rest } => chaos::run(&rest),
+        Task::Load(options) => load::run(&options),
         Task::Observe => observe::run(),
         Task::Parity => parity::run(),
         Task::Docs => {
