@@ -47,14 +47,17 @@ impl<U: Message + Name + Default> Decoder for BoundedDecoder<U> {
 
     fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         // An answer is what was asked for; a request comes from anybody.
-        if U::NAME.ends_with("Request") {
+        let of_anybody = U::NAME.ends_with("Request");
+        if of_anybody {
             if buf.chunk().len() < buf.remaining() {
                 return Err(Status::internal("a message does not lie in one piece"));
             }
             parts::check(&U::full_name(), buf.chunk()).map_err(Status::invalid_argument)?;
         }
-        // What cannot be read is its sender's mistake; prost's decoder calls it INTERNAL.
-        self.0.decode(buf).map_err(|unread| Status::invalid_argument(unread.message()))
+        // A request that cannot be read is its sender's mistake, which prost's decoder calls INTERNAL. An answer is not.
+        let own =
+            |unread: Status| if of_anybody { Status::invalid_argument(unread.message()) } else { unread };
+        self.0.decode(buf).map_err(own)
     }
 
     fn buffer_settings(&self) -> BufferSettings {

@@ -109,8 +109,8 @@ fn default(node: &Json) -> String {
 fn allowed(node: &Json) -> String {
     let inner = meant(node);
     let of = if inner["additionalProperties"].is_object() { &inner["additionalProperties"] } else { inner };
-    if let Some(words) = of["enum"].as_array() {
-        let words: Vec<_> = words.iter().filter(|word| !word.is_null()).map(ToString::to_string).collect();
+    let words: Vec<_> = words(of).map(ToString::to_string).collect();
+    if !words.is_empty() {
         return words.join(", ");
     }
     match (&of["minimum"], &of["maximum"]) {
@@ -119,30 +119,32 @@ fn allowed(node: &Json) -> String {
     }
 }
 
-fn strange(given: &Value, node: &Json, path: String, strangers: &mut Vec<String>) {
-    let ValueKind::Table(table) = &given.kind else {
-        if let Some(wanted) = wanted(&given.kind, node) {
-            let (got, bounds) = (shown(&given.kind), allowed(node));
-            let bounds = if bounds.is_empty() { bounds } else { format!(", {bounds}") };
-            strangers.push(format!("{path}{}: got {got}, allowed is {wanted}{bounds}", place(given)));
-        }
+/// The words that a node allows, where it is a choice of them.
+fn words(node: &Json) -> impl Iterator<Item = &Json> {
+    let own = node["enum"].as_array().into_iter().flatten();
+    // Each with its own description.
+    let told = node["oneOf"].as_array().into_iter().flatten();
+    own.chain(told.flat_map(|word| word["enum"].as_array().into_iter().flatten().chain(word.get("const"))))
+}
+
+fn strange(given: &Value, node: &Json, path: String, faults: &mut Vec<String>) {
+    if let Some(wanted) = wanted(&given.kind, node) {
+        let (got, bounds) = (shown(&given.kind), allowed(node));
+        let bounds = if bounds.is_empty() { bounds } else { format!(", {bounds}") };
+        faults.push(format!("{path}{}: got {got}, allowed is {wanted}{bounds}", place(given)));
         return;
-    };
+    }
+    let ValueKind::Table(table) = &given.kind else { return };
     let mut names: Vec<_> = table.iter().collect();
     names.sort_by_key(|(name, _)| *name);
     for (name, value) in names {
         let path = join(&path, name);
         match below(node, name) {
-            Some(inner) => strange(value, inner, path, strangers),
-            // Where it holds a value and no table, its type is what is wrong, and whoever reads it says so.
-            None if meant(node)["properties"].is_object() => {
-                strangers.push(format!(
-                    "{path}{}: there is no such key, {}",
-                    place(value),
-                    hint(&path, node)
-                ));
+            Some(inner) => strange(value, inner, path, faults),
+            None => {
+                let hint = hint(&path, node);
+                faults.push(format!("{path}{}: there is no such key, {hint}", place(value)));
             }
-            None => {}
         }
     }
 }
@@ -150,63 +152,29 @@ fn strange(given: &Value, node: &Json, path: String, strangers: &mut Vec<String>
 /// What a value should be, where it is something else. Outside of a file all values are words, of which numbers are made.
 fn wanted(given: &ValueKind, node: &Json) -> Option<&'static str> {
     let kind = &meant(node)["type"];
-    let is =
-        |name: &str| *kind == *name || kind.as_array().is_some_and(|kinds| kinds.iter().any(|k| k == name));
-    let word = match given {
-        ValueKind::String(word) => Some(word.as_str()),
-        ValueKind::Nil
-        | ValueKind::Boolean(_)
-        | ValueKind::I64(_)
-        | ValueKind::I128(_)
-        | ValueKind::U64(_)
-        | ValueKind::U128(_)
-        | ValueKind::Float(_)
-        | ValueKind::Table(_)
-        | ValueKind::Array(_) => None,
-    };
-    let reads = |can: fn(&str) -> bool| word.is_some_and(can);
-    let whole = match given {
-        ValueKind::I64(number) => *number >= 0,
-        ValueKind::U64(_) => true,
-        ValueKind::String(_)
-        | ValueKind::Nil
-        | ValueKind::Boolean(_)
-        | ValueKind::I128(_)
-        | ValueKind::U128(_)
-        | ValueKind::Float(_)
-        | ValueKind::Table(_)
-        | ValueKind::Array(_) => reads(|word| word.parse::<u64>().is_ok()),
-    };
+    let is = |name: &str| *kind == *name || kind.as_array().is_some_and(|kinds| kinds.contains(&name.into()));
+    let text = given.to_string();
     let (fits, wanted) = if is("integer") {
-        (whole, "a whole number")
+        (text.parse::<u64>().is_ok(), "a whole number")
     } else if is("number") {
-        let real = matches!(given, ValueKind::Float(_) | ValueKind::I64(_) | ValueKind::U64(_));
-        (real || reads(|word| word.parse::<f64>().is_ok()), "a number")
+        (text.parse::<f64>().is_ok(), "a number")
     } else if is("boolean") {
-        (matches!(given, ValueKind::Boolean(_)) || matches!(word, Some("true" | "false")), "true or false")
+        (matches!(text.as_str(), "true" | "false"), "true or false")
     } else if is("array") {
         (matches!(given, ValueKind::Array(_)), "a list of words")
-    } else if is("string") {
-        (word.is_some(), "a word")
+    } else if is("string") || words(meant(node)).next().is_some() {
+        (matches!(given, ValueKind::String(_)), "a word")
     } else {
-        (!is("object"), "a section")
+        (matches!(given, ValueKind::Table(_)), "a section")
     };
     (!fits).then_some(wanted)
 }
 
 /// A value as its reader wrote it.
 fn shown(given: &ValueKind) -> String {
-    match given {
-        ValueKind::String(word) => format!("{:?}", super::telemetry::masked(word)),
-        ValueKind::Array(_) => "a list".into(),
-        ValueKind::Table(_) => "a section".into(),
-        ValueKind::Nil => "nothing".into(),
-        ValueKind::Boolean(_)
-        | ValueKind::I64(_)
-        | ValueKind::I128(_)
-        | ValueKind::U64(_)
-        | ValueKind::U128(_)
-        | ValueKind::Float(_) => given.to_string(),
+    match given.to_string() {
+        word if matches!(given, ValueKind::String(_)) => format!("{:?}", super::telemetry::masked(&word)),
+        other => other,
     }
 }
 
