@@ -25,12 +25,7 @@ pub fn page(text: &str) -> String {
             for key in keys.iter().filter(|key| key.path.split('.').next() == Some(section)) {
                 let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
                 let (default, about) = (code(&key.default), &key.about);
-                let _ = writeln!(
-                    page,
-                    "| `{}` | {default} | {} | {about} |",
-                    key.path,
-                    key.allowed.replace('"', "`")
-                );
+                let _ = writeln!(page, "| `{}` | {default} | {} | {about} |", key.path, key.allowed);
                 told += 1;
             }
         }

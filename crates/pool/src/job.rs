@@ -45,6 +45,8 @@ pub struct Meter {
     pub run: u64,
     /// Passes asked for and not run, because the same had been asked in the same round, or the whole picture before.
     pub duplicate: u64,
+    /// Passes whose scores were folded, and those that were charged: as the limit of the same job they end it after the same round.
+    pub used: u64,
     /// From the first question to the moment when a worker took it up.
     pub queue: Duration,
     /// The job's share of the time that workers spent on its batches.
@@ -124,7 +126,8 @@ impl Job {
             _ => Duration::ZERO,
         };
         let (asked, duplicate) = (self.asked.load(Ordering::Relaxed), self.duplicate.load(Ordering::Relaxed));
-        Meter { asked, run, duplicate, queue, forward, fold: clock.fold }
+        let used = clock.folded + self.elsewhere.load(Ordering::Relaxed);
+        Meter { asked, run, duplicate, used, queue, forward, fold: clock.fold }
     }
 
     /// Puts what has to be run of a round in the queue.

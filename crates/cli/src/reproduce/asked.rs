@@ -57,16 +57,13 @@ fn target(asked: &v1::ExplainedTarget) -> v1::Target {
     v1::Target { kind: Some(kind), against, scale: asked.scale }
 }
 
-/// Where an answer was cut short by its deadline or budget, the passes that were answered until then: as a budget they end it at the
-/// same round. What was asked ahead when a deadline came does not count, a search does whoever paid for it.
+/// Where an answer was cut short by its deadline or budget, the passes of which it is made: as a budget they end it after the same
+/// round.
 pub(super) fn cut_short(answer: &v1::ExplainResponse) -> Option<u64> {
-    use v1::SavingReason::{Budget, Cached, Deadline, Duplicate, Shared};
+    use v1::SavingReason::{Budget, Deadline};
     let cost = answer.cost.as_ref()?;
-    let saved = |reason: v1::SavingReason| -> u64 {
-        cost.saved.iter().filter(|saving| saving.reason() == reason).map(|saving| saving.passes).sum()
-    };
-    let elsewhere = saved(Cached) + saved(Shared);
-    (saved(Budget) + saved(Deadline) > 0).then_some(cost.run + saved(Duplicate) + elsewhere)
+    let is_cut = cost.saved.iter().any(|saving| matches!(saving.reason(), Budget | Deadline));
+    is_cut.then_some(cost.used)
 }
 
 /// What had been asked for is what there is.
@@ -166,20 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_answered_is_the_budget_of_an_answer_that_was_cut_short_and_of_no_other() {
+    fn what_an_answer_is_made_of_is_its_budget_where_it_was_cut_short() {
         use v1::SavingReason::{Budget, Cached, Converged, Deadline, Duplicate, Flipped};
-        let cut = |saved: &[(v1::SavingReason, u64)]| {
-            let saving = |(reason, passes): &(v1::SavingReason, u64)| v1::Saving {
-                reason: (*reason).into(),
-                passes: *passes,
-            };
+        let cut = |saved: &[v1::SavingReason]| {
+            let saving = |reason: &v1::SavingReason| v1::Saving { reason: (*reason).into(), passes: 9 };
             let saved = saved.iter().map(saving).collect();
-            let cost = Some(v1::Cost { asked: 258, run: 140, saved, ..Default::default() });
+            let cost = Some(v1::Cost { asked: 258, run: 140, saved, used: 130, ..Default::default() });
             cut_short(&v1::ExplainResponse { cost, ..Default::default() })
         };
-        assert_eq!(cut(&[(Converged, 9), (Duplicate, 2), (Cached, 64)]), None);
-        assert_eq!(cut(&[(Budget, 900)]), Some(140));
-        assert_eq!(cut(&[(Deadline, 900), (Flipped, 5)]), Some(140));
-        assert_eq!(cut(&[(Duplicate, 2), (Cached, 64), (Deadline, 900)]), Some(206));
+        assert_eq!(cut(&[Converged, Duplicate, Cached]), None);
+        assert_eq!(cut(&[Budget]), Some(130));
+        assert_eq!(cut(&[Flipped, Deadline]), Some(130));
     }
 }

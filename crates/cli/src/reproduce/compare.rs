@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
-use unmask_protocol::v1;
 
 use super::kept::Kept;
 
@@ -18,8 +17,6 @@ pub(super) struct Comparison {
     fields: Vec<Field>,
     /// Passes run, then and now.
     passes: (u64, u64),
-    /// Whether a deadline had ended the answer that was kept.
-    late: bool,
 }
 
 struct Field {
@@ -56,9 +53,7 @@ pub(super) fn compare(then: &Kept, now: &Kept) -> Comparison {
         Field { name: name.to_owned(), difference }
     };
     let run = |kept: &Kept| kept.answer.cost.as_ref().map_or(0, |cost| cost.run);
-    let saved = then.answer.cost.iter().flat_map(|cost| &cost.saved);
-    let late = saved.map(v1::Saving::reason).any(|reason| reason == v1::SavingReason::Deadline);
-    Comparison { fields: names.map(field).collect(), passes: (run(then), run(now)), late }
+    Comparison { fields: names.map(field).collect(), passes: (run(then), run(now)) }
 }
 
 /// A field without what tells only who ended an explanation: what a deadline ended is asked for with a budget.
@@ -191,12 +186,7 @@ impl Comparison {
             )
         } else {
             let verb = if names.len() == 1 { "differs" } else { "differ" };
-            let late = if self.late {
-                "; a deadline had ended the one that was kept, and it does not hold after which round"
-            } else {
-                ""
-            };
-            format!("another answer: {} {verb}{late}", names.join(", "))
+            format!("another answer: {} {verb}", names.join(", "))
         }
     }
 }
@@ -218,6 +208,8 @@ impl Difference {
 
 #[cfg(test)]
 mod tests {
+    use unmask_protocol::v1;
+
     use super::*;
 
     fn kept(json: Json, map: Option<Vec<f32>>) -> Kept {
@@ -287,17 +279,6 @@ mod tests {
         let (names, sentence) = changed(change, (None, None));
         assert_eq!(names, "model prediction");
         assert!(sentence.contains("another model answered"), "{sentence}");
-    }
-
-    #[test]
-    fn an_answer_that_a_deadline_had_ended_may_have_ended_elsewhere() {
-        let saved = vec![v1::Saving { reason: v1::SavingReason::Deadline.into(), passes: 1 }];
-        let mut then = kept(answer(), None);
-        then.answer.cost = Some(v1::Cost { saved, ..Default::default() });
-        let mut now = answer();
-        now["map"]["values"]["sha256"] = "ab".into();
-        let sentence = compare(&then, &kept(now, None)).sentence();
-        assert!(sentence.contains("map differs; a deadline had ended"), "{sentence}");
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn passes_of_a_search_count_against_the_budget_and_in_the_progress() {
     assert_eq!(job.scores(round(6, 0.0)), Err(ForwardError::Unanswered(Ended::Budget)));
     assert!(job.scores(round(5, 0.0)).is_ok());
     assert_eq!(*told.lock().unwrap(), [10, 25]);
-    assert_eq!(job.meter().run, 15, "what others ran is not this job's");
+    assert_eq!((job.meter().run, job.meter().used), (15, 25), "what others ran is not this job's");
 }
 
 #[test]
@@ -132,6 +132,7 @@ fn a_deadline_is_seen_even_when_rounds_come_faster_than_they_are_folded() {
         ControlFlow::Continue(())
     });
     assert_eq!((ended, folded), (Ok(Ended::Deadline), 1));
+    assert_eq!(job.meter().used, 2, "a round that came too late is run and not used");
 }
 
 #[test]
@@ -215,7 +216,8 @@ fn a_whole_picture_is_scored_once_however_it_is_asked_for() {
     assert_eq!(job.meter().run, 2);
     let again = ask(vec![shown(false), shown(true), Perturbation::Dense(Arc::clone(&fill))]);
     assert_eq!((again.row(0), again.row(1), again.row(2)), (first.row(1), first.row(0), first.row(1)));
-    assert_eq!((job.meter().run, job.meter().duplicate), (2, 3));
+    let meter = job.meter();
+    assert_eq!((meter.run, meter.duplicate, meter.used), (2, 3, 5));
     // The request's own picture stays known, whatever is scored in between.
     for i in 0..20 {
         ask(vec![Perturbation::Dense(picture(100.0 + i as f32))]);

@@ -109,29 +109,24 @@ fn default(node: &Json) -> String {
 fn allowed(node: &Json) -> String {
     let inner = meant(node);
     let of = if inner["additionalProperties"].is_object() { &inner["additionalProperties"] } else { inner };
-    let words: Vec<_> = words(of).map(ToString::to_string).collect();
-    if !words.is_empty() {
-        return words.join(", ");
-    }
     match (&of["minimum"], &of["maximum"]) {
         (Json::Number(least), Json::Number(most)) => format!("{least} to {most}"),
-        _ => String::new(),
+        _ => words(of).collect::<Vec<_>>().join(", "),
     }
 }
 
 /// The words that a node allows, where it is a choice of them.
-fn words(node: &Json) -> impl Iterator<Item = &Json> {
+fn words(node: &Json) -> impl Iterator<Item = &str> {
     let own = node["enum"].as_array().into_iter().flatten();
     // Each with its own description.
     let told = node["oneOf"].as_array().into_iter().flatten();
-    own.chain(told.flat_map(|word| word["enum"].as_array().into_iter().flatten().chain(word.get("const"))))
+    let told = told.flat_map(|word| word["enum"].as_array().into_iter().flatten().chain(word.get("const")));
+    own.chain(told).filter_map(Json::as_str)
 }
 
 fn strange(given: &Value, node: &Json, path: String, faults: &mut Vec<String>) {
     if let Some(wanted) = wanted(&given.kind, node) {
-        let (got, bounds) = (shown(&given.kind), allowed(node));
-        let bounds = if bounds.is_empty() { bounds } else { format!(", {bounds}") };
-        faults.push(format!("{path}{}: got {got}, allowed is {wanted}{bounds}", place(given)));
+        faults.push(format!("{path}{}: got {}, allowed {wanted}", place(given), shown(&given.kind)));
         return;
     }
     let ValueKind::Table(table) = &given.kind else { return };
@@ -150,24 +145,27 @@ fn strange(given: &Value, node: &Json, path: String, faults: &mut Vec<String>) {
 }
 
 /// What a value should be, where it is something else. Outside of a file all values are words, of which numbers are made.
-fn wanted(given: &ValueKind, node: &Json) -> Option<&'static str> {
+fn wanted(given: &ValueKind, node: &Json) -> Option<String> {
     let kind = &meant(node)["type"];
     let is = |name: &str| *kind == *name || kind.as_array().is_some_and(|kinds| kinds.contains(&name.into()));
     let text = given.to_string();
-    let (fits, wanted) = if is("integer") {
-        (text.parse::<u64>().is_ok(), "a whole number")
+    let mut words = words(meant(node)).peekable();
+    let (fits, wanted) = if words.peek().is_some() {
+        (words.any(|word| word == text), "are")
+    } else if is("integer") {
+        (text.parse::<u64>().is_ok(), "is a whole number,")
     } else if is("number") {
-        (text.parse::<f64>().is_ok(), "a number")
+        (text.parse::<f64>().is_ok(), "is a number,")
     } else if is("boolean") {
-        (matches!(text.as_str(), "true" | "false"), "true or false")
+        (matches!(text.as_str(), "true" | "false"), "is true or false")
     } else if is("array") {
-        (matches!(given, ValueKind::Array(_)), "a list of words")
-    } else if is("string") || words(meant(node)).next().is_some() {
-        (matches!(given, ValueKind::String(_)), "a word")
+        (matches!(given, ValueKind::Array(_)), "is a list of words")
+    } else if is("string") {
+        (matches!(given, ValueKind::String(_)), "is a word")
     } else {
-        (matches!(given, ValueKind::Table(_)), "a section")
+        (matches!(given, ValueKind::Table(_)), "is a section")
     };
-    (!fits).then_some(wanted)
+    (!fits).then(|| format!("{wanted} {}", allowed(node)).trim_end().to_owned())
 }
 
 /// A value as its reader wrote it.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Faults, meant};
+use super::Faults;
 
 /// What is logged.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -19,22 +19,13 @@ pub struct Log {
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[serde(try_from = "String", rename_all = "lowercase")]
-#[schemars(!try_from)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     #[default]
     Pretty,
     /// For machines.
     Json,
-}
-
-impl TryFrom<String> for LogFormat {
-    type Error = String;
-
-    fn try_from(got: String) -> Result<Self, String> {
-        meant(&got, &[("pretty", Self::Pretty), ("json", Self::Json)])
-    }
 }
 
 impl Log {

@@ -99,13 +99,13 @@ fn meant<T: Copy>(got: &str, words: &[(&str, T)]) -> Result<T, String> {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// It cannot be read, or a key or type is wrong.
-    #[error("configuration: {0}")]
+    #[error("the configuration cannot be read")]
     Read(#[from] ::config::ConfigError),
     /// Keys or values are wrong; all of them.
     #[error("configuration: {}", .0.join("; "))]
     Wrong(Vec<String>),
     /// It cannot be shown.
-    #[error("configuration: {0}")]
+    #[error("the configuration cannot be shown")]
     Shown(#[from] toml::ser::Error),
 }
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unmask_registry::Policy;
 
-use super::{Faults, meant};
+use super::Faults;
 
 /// Where models lie, which of them serve, and what they may.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -50,21 +50,12 @@ pub struct Models {
 
 /// Where a model is run for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(try_from = "String", rename_all = "lowercase")]
-#[schemars(!try_from)]
+#[serde(rename_all = "lowercase")]
 pub enum ProbeWord {
     /// In a process of its own, with limits.
     Child,
     /// In this process, as it will be served.
     None,
-}
-
-impl TryFrom<String> for ProbeWord {
-    type Error = String;
-
-    fn try_from(got: String) -> Result<Self, String> {
-        meant(&got, &[("child", Self::Child), ("none", Self::None)])
-    }
 }
 
 impl Default for Models {

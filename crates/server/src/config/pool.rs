@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unmask_pool::{Calibrating, Device, Fallback, Settings};
 
-use super::{Faults, meant};
+use super::Faults;
 
 /// Workers and batches.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -51,8 +51,7 @@ pub struct Weights {
 
 /// Where workers, threads and batch come from where they are not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(try_from = "String", rename_all = "lowercase")]
-#[schemars(!try_from)]
+#[serde(rename_all = "lowercase")]
 pub enum CalibrationWord {
     /// The defaults.
     Off,
@@ -66,32 +65,13 @@ pub enum CalibrationWord {
 
 /// What happens when a device is not there.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[serde(try_from = "String", rename_all = "lowercase")]
-#[schemars(!try_from)]
+#[serde(rename_all = "lowercase")]
 pub enum FallbackWord {
     /// The model is refused.
     #[default]
     Refuse,
     /// The processor takes its place.
     Cpu,
-}
-
-impl TryFrom<String> for CalibrationWord {
-    type Error = String;
-
-    fn try_from(got: String) -> Result<Self, String> {
-        let words =
-            [("off", Self::Off), ("cached", Self::Cached), ("load", Self::Load), ("anew", Self::Anew)];
-        meant(&got, &words)
-    }
-}
-
-impl TryFrom<String> for FallbackWord {
-    type Error = String;
-
-    fn try_from(got: String) -> Result<Self, String> {
-        meant(&got, &[("refuse", Self::Refuse), ("cpu", Self::Cpu)])
-    }
 }
 
 impl Default for Pool {

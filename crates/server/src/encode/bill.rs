@@ -24,6 +24,7 @@ pub(super) fn cost(bill: &Bill) -> v1::Cost {
         asked: bill.meter.asked,
         run: bill.meter.run,
         saved: saved.collect(),
+        used: bill.meter.used,
     }
 }
 

@@ -87,6 +87,8 @@ pub(super) fn together(own: Meter, found: &Found) -> Meter {
         asked: own.asked + search.asked,
         run: own.run + search.run,
         duplicate: own.duplicate + search.duplicate,
+        // The job is charged with its search, whoever paid for it.
+        used: own.used,
         queue: own.queue,
         forward: own.forward + search.forward,
         fold: own.fold + search.fold,

@@ -85,7 +85,7 @@ pub(super) fn map(map: &Map, reading: Reading, ended: Ended, bill: &Bill) -> Vec
     if let Some(cause) = cause {
         warnings.push(format!(
             "the {cause} ended the explanation after {} of {} passes; the map is less certain than a whole one",
-            bill.meter.run, bill.announced
+            bill.meter.used, bill.announced
         ));
     }
     let flat = match reading {
