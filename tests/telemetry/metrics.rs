@@ -97,6 +97,31 @@ async fn every_pass_refusal_and_request_is_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_a_dataset_that_is_refused_is_counted() {
+    use v1::evaluate_dataset_request::Kind;
+    let server = Started::with(&[ADMIN]).await;
+    let method = v1::candidate::Kind::Method(masks(128).method.unwrap());
+    let plan = v1::EvaluationPlan {
+        candidates: vec![v1::Candidate { kind: Some(method), ..Default::default() }],
+        metrics: vec![v1::Metric { kind: Some(v1::metric::Kind::Sparseness(v1::Sparseness {})) }],
+        ..Default::default()
+    };
+    let plan = Kind::Plan(v1::DatasetPlan { plan: Some(plan), ..Default::default() });
+    let picture = |id: &str, image: Vec<u8>| {
+        let picture = v1::DatasetPicture { image, ..Default::default() };
+        Kind::Item(v1::DatasetItem { id: id.into(), kind: Some(v1::dataset_item::Kind::Picture(picture)) })
+    };
+    let asked = [plan, picture("a", one().image), picture("b", b"no picture".to_vec())];
+    let asked = asked.map(|kind| v1::EvaluateDatasetRequest { kind: Some(kind) });
+    let mut client = server.evaluations().await;
+    let mut answers = client.evaluate_dataset(tokio_stream::iter(asked)).await.unwrap().into_inner();
+    while answers.message().await.unwrap().is_some() {}
+    let seen = Scrape::of(server.admin.unwrap()).await;
+    assert_eq!(seen.value("unmask_rejects_total{reason=\"invalid\"}"), 1.0);
+    assert_eq!(seen.sum("unmask_rejects_total"), 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_seen_and_what_nobody_waits_for_any_more_is_saved() {
     let server = Started::with(&[ADMIN, ("pool.workers", "1")]).await;
     let admin = server.admin.unwrap();

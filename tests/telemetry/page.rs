@@ -1,4 +1,4 @@
-//! `docs/telemetry.md` and what is registered are the same.
+//! `docs/telemetry.md`, `deploy/metrics.txt` and what is registered are the same.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,11 @@ use unmask_tests::started::Started;
 use super::scrape::Scrape;
 use super::{ADMIN, masks};
 
-/// Names and labels in the rows of the page's table of metrics, and the kinds that they stand under.
-fn page() -> BTreeMap<String, (String, Vec<String>)> {
+/// Kinds and labels of metrics by their names.
+type Metrics = BTreeMap<String, (String, Vec<String>)>;
+
+/// The rows of the page's table of metrics.
+fn page() -> Metrics {
     let text = std::fs::read_to_string(project("docs/telemetry.md")).unwrap();
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     let read = |row: &str| {
@@ -24,14 +27,28 @@ fn page() -> BTreeMap<String, (String, Vec<String>)> {
     rows.map(read).collect()
 }
 
+/// What rules, dashboard and chart may use.
+fn listed() -> Metrics {
+    let text = std::fs::read_to_string(project("deploy/metrics.txt")).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let read = |line: &str| {
+        let mut words = line.split(' ').map(ToOwned::to_owned);
+        let (name, kind) = (words.next().unwrap(), words.next().unwrap());
+        let mut labels: Vec<_> = words.collect();
+        labels.sort();
+        (name, (kind, labels))
+    };
+    lines.map(read).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_has_every_metric_with_its_labels_and_no_other() {
+async fn the_page_and_the_list_have_every_metric_with_its_labels_and_no_other() {
     let server = Started::with(&[ADMIN]).await;
     let fill = v1::fill::Kind::Adversarial(v1::AdversarialFill::default());
     let request = v1::ExplainRequest { fill: Some(v1::Fill { kind: Some(fill) }), ..masks(128) };
     server.client().await.explain(request).await.unwrap();
     let seen = Scrape::of(server.admin.unwrap()).await;
-    let mut registered = BTreeMap::new();
+    let mut registered = Metrics::new();
     for (name, kind) in &seen.kinds {
         // What OpenTelemetry says of the process itself; its labels are the operator's.
         if name != "target_info" {
@@ -39,4 +56,5 @@ async fn the_page_has_every_metric_with_its_labels_and_no_other() {
         }
     }
     assert_eq!(page(), registered);
+    assert_eq!(listed(), registered);
 }

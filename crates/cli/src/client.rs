@@ -92,7 +92,8 @@ pub(crate) fn config(engine: &Engine, more: &[(String, String)], quiet: bool) ->
     overrides.extend(engine.onnxruntime.iter().map(|p| ("onnxruntime.library".to_owned(), text(p))));
     overrides.extend(more.iter().cloned());
     overrides.extend(engine.set.iter().cloned());
-    let mut config = Config::read(engine.config.as_deref(), &overrides)?;
+    let read = if quiet { Config::read_in_process } else { Config::read };
+    let mut config = read(engine.config.as_deref(), &overrides)?;
     config.models.program = Some(std::env::current_exe().context("cannot find this program")?);
     init_telemetry(&config.log).map_err(|e| anyhow!(e))?;
     Ok(config)

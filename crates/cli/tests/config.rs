@@ -78,6 +78,15 @@ fn a_wrong_configuration_is_told_by_key_before_anything_is_bound() {
 }
 
 #[test]
+fn a_command_in_process_is_not_stopped_by_the_collector_of_another_program() {
+    let library = std::env::var("ORT_DYLIB_PATH").expect("set by `cargo xtask test`");
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models");
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://h:1"), ("ORT_DYLIB_PATH", library.as_str())];
+    let output = run("", &variables, &["models", "--models", models]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_right_configuration_is_shown_as_a_server_has_it_and_the_schema_knows_its_keys() {
     let shown = run("[pool]\nbatch = 3\n", &[("UNMASK_POOL__BATCH", "5")], &["config", "show", "--insecure"]);
     let told = text(&shown.stdout);

@@ -109,6 +109,14 @@ pub enum ConfigError {
     Shown(#[from] toml::ser::Error),
 }
 
+/// Variables of the environment; one that is not text is none of ours.
+fn environment() -> ::config::Map<String, String> {
+    let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((key.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
 /// Keys whose values are lists: outside of a file their parts are separated by commas.
 const LISTS: [&str; 5] =
     ["pool.devices", "models.operators", "models.domains", "models.pinned", "auth.algorithms"];
@@ -120,12 +128,17 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names every wrong key or value.
     pub fn read(file: Option<&Path>, overrides: &[(String, String)]) -> Result<Self, ConfigError> {
-        // A variable that is not text is none of ours.
-        let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((key.into_string().ok()?, value.into_string().ok()?))
-        };
-        let environment = std::env::vars_os().filter_map(text).collect();
-        Self::read_from(file, environment, overrides)
+        Self::read_from(file, environment(), overrides)
+    }
+
+    /// As [`Config::read`], for work in process, which sends nothing to a collector: OpenTelemetry's variables, which may be
+    /// another program's, are not looked at.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn read_in_process(file: Option<&Path>, overrides: &[(String, String)]) -> Result<Self, ConfigError> {
+        let own = environment().into_iter().filter(|(key, _)| !key.starts_with("OTEL_"));
+        Self::read_from(file, own.collect(), overrides)
     }
 
     fn read_from(
@@ -134,12 +147,17 @@ impl Config {
         overrides: &[(String, String)],
     ) -> Result<Self, ConfigError> {
         let mut builder = ::config::Config::builder();
+        let resource = environment.get("OTEL_RESOURCE_ATTRIBUTES").map(|text| telemetry::attributes(text));
+        let resource = resource.unwrap_or_default();
+        if let Some((_, name)) = resource.iter().find(|(key, name)| key == "service.name" && !name.is_empty())
+        {
+            builder = builder.set_default("telemetry.service_name", name.as_str())?;
+        }
         for (variable, key) in OF_OTHERS {
             if let Some(value) = environment.get(variable).filter(|value| !value.is_empty()) {
                 builder = builder.set_default(key, value.as_str())?;
             }
         }
-        let resource = environment.get("OTEL_RESOURCE_ATTRIBUTES").map(|text| telemetry::attributes(text));
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml));
         }
@@ -167,7 +185,7 @@ impl Config {
             return Err(ConfigError::Wrong(faults));
         }
         let mut config: Self = given.try_deserialize()?;
-        config.telemetry.resource = resource.unwrap_or_default();
+        config.telemetry.resource = resource;
         config.check()?;
         Ok(config)
     }
@@ -435,6 +453,10 @@ mod tests {
         assert_eq!(config.service_name, "mask");
         assert_eq!(config.resource, [("team".to_owned(), "a".to_owned())]);
         assert_eq!(config.push_every(), Some(Duration::from_secs(15)));
+        let named = [("OTEL_RESOURCE_ATTRIBUTES", "service.name=masks,team=a")];
+        assert_eq!(read(&named, &[]).unwrap().telemetry.service_name, "masks");
+        let both = [named[0], ("OTEL_SERVICE_NAME", "mask")];
+        assert_eq!(read(&both, &[]).unwrap().telemetry.service_name, "mask");
         let over = [("telemetry.otlp_endpoint", "http://other:4317")];
         let config = read(&environment, &over).unwrap().telemetry;
         assert_eq!(config.otlp_endpoint.as_deref(), Some("http://other:4317"));

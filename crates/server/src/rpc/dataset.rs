@@ -331,13 +331,14 @@ async fn one(
         Ok(picture) => {
             let label = picture.label.clone();
             let family = if picture.family.is_empty() { label.clone() } else { picture.family.clone() };
-            (family, label, evaluate(asker, job, *picture, held, draft).await)
+            (family, label, evaluate(asker.clone(), job, *picture, held, draft).await)
         }
     };
     Ok(match done {
         Ok(answer) => v1::DatasetRow { id, family, label, kind: Some(dataset_row::Kind::Answer(answer)) },
         Err(error) => {
             tracing::warn!(item = id, %error, "item failed");
+            asker.state.telemetry.refused(&error);
             let (code, message) = (error::code(&error), error.to_string());
             encode::failure(&id, &family, &label, code, message)
         }

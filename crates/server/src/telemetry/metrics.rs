@@ -78,7 +78,10 @@ impl Metrics {
             batch_size: sizes.with_description("Pictures in a forward pass.").build(),
             batch_fill: histogram("unmask.batch.fill_ratio", "", "Share of the largest batch.", &SHARES),
             forward: histogram("unmask.forward.duration", "s", "One batch through the model.", &SECONDS),
-            rejects: counter("unmask.rejects", "Requests refused before their first pass."),
+            rejects: counter(
+                "unmask.rejects",
+                "Requests, and pictures of datasets, refused before their first pass.",
+            ),
             fill_requests: counter("unmask.fill.requests", "Adversarial fills asked for."),
             fill_searches: counter("unmask.fill.searches", "Searches for adversarial fills that ended."),
             explanations: counter("unmask.explanations", "Explanations answered."),

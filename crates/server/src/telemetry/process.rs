@@ -68,8 +68,15 @@ mod tests {
     #[test]
     fn the_system_knows_this_process() {
         assert!(resident().unwrap() > 1 << 20);
-        assert!((3..100_000).contains(&open_files().unwrap()));
-        assert!(cpu().unwrap() >= 0.0);
+        let before = open_files().unwrap();
+        // Other tests open and close some meanwhile.
+        let more: Vec<_> = (0..100).map(|_| std::fs::File::open("/proc/self/stat").unwrap()).collect();
+        assert!(open_files().unwrap() >= before + 50);
+        drop(more);
+        let before = cpu().unwrap();
+        while cpu().unwrap() < before + 0.02 {
+            std::hint::spin_loop();
+        }
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
         // The boot's time is told in whole seconds.
         assert!((-2.0..86_400.0).contains(&(now - started().unwrap())));

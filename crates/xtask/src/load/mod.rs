@@ -12,7 +12,9 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
+use self::bare::Layout;
 use self::server::Server;
 use self::table::{Row, Run};
 use crate::onnxruntime;
@@ -32,8 +34,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: Option<u32>,
     /// One scenario alone; docs/load.md stays as it is
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(SCENARIOS))]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(SCENARIOS))]
     scenario: Option<String>,
+    /// Most pictures in a batch, in place of what is calibrated; docs/load.md stays as it is
+    #[arg(long, value_name = "N", value_parser = PossibleValuesParser::new(["1", "2", "4", "8"]).map(|n| n.parse::<u32>().unwrap_or(1)))]
+    batch: Option<u32>,
     /// What the page says of this machine
     #[arg(long, value_name = "WORDS")]
     machine: Option<String>,
@@ -58,7 +63,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         bare::calibrate(&unmask, &library, &work)
     };
     let first = bare()?;
-    let layout = first.layout;
+    let layout = Layout { batch: options.batch.unwrap_or(first.layout.batch), ..first.layout };
     let server = Server::start(&unmask, &library, layout)?;
     let (mut rows, mut before) = (Vec::new(), first.of(layout));
     for name in SCENARIOS.iter().filter(|name| options.scenario.as_deref().is_none_or(|own| own == **name)) {
@@ -77,7 +82,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let machine = options.machine.clone().unwrap_or_else(cores);
     let run = Run { rows, layout, versions, machine };
     say(&run.table());
-    if options.scenario.is_none() {
+    if options.scenario.is_none() && options.batch.is_none() {
         std::fs::write(root().join("docs/load.md"), run.page(options.seconds))?;
     }
     let faults = run.faults(SATURATION);

@@ -149,8 +149,8 @@ Sent, codes, percentiles and OK/s (goodput) are ghz's, from each of its calls; O
 Passes/s, batch fill (the histogram's sum over its count) and rejects are differences of the server's `/metrics` around the run of ghz, its
 start and end included. Bare ONNX Runtime is what `unmask models calibrate` times, the mean of before and after the scenario, while the server
 waits. The ratio to it tells of the server only where more is asked for than there is: in `mixed` and `saturation`. The client takes its
-share of the cores. A ratio above 1 is no measure of the server: the short calibration and the longer scenario then did not have the same of the
-machine, or do not count the same. `cargo xtask bench` measures the ratio in pairs.
+share of the cores. A ratio above 1 says that the machine had other work while ONNX Runtime was timed. `cargo xtask bench` measures the ratio in
+pairs. A batch of at most 1 is always full; `--batch 8` shows how batches fill where they are larger.
 
 ## Scenarios
 
