@@ -4,8 +4,8 @@ the first kind in `.Values.config` is refused, so that no value is without effec
 */ -}}
 {{- define "unmask.config" -}}
 {{- $own := dict
-  "server" (dict "listen" "0.0.0.0:50051" "insecure" .Values.insecure)
-  "admin" (dict "listen" "0.0.0.0:9464")
+  "server" (dict "listen" (printf "%s:50051" .Values.address) "insecure" .Values.insecure)
+  "admin" (dict "listen" (printf "%s:9464" .Values.address))
   "drain" (dict "notice_seconds" .Values.drain.noticeSeconds "grace_seconds" .Values.drain.graceSeconds)
   "models" (dict "root" "/models")
 }}

@@ -19,6 +19,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("insecure=true,models.source=s3", "value must be one of 'image', 'pvc', 'imageVolume', 'initContainer'"),
     ("insecure=true,gpu.count=0", "minimum: got 0, want 1"),
     ("insecure=true,config.pool=8", "want object"),
+    ("insecure=true,address=localhost", "value must be one of '0.0.0.0', '[::]'"),
     ("insecure=true,service.port=70000", "maximum: got 70,000, want 65,535"),
     ("insecure=true,tls.secretName=Not_A_Name", "does not match pattern"),
     ("replicas=1", "choose how the server is guarded"),
