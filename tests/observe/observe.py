@@ -65,10 +65,12 @@ def started(stack: ExitStack, command: list[str], log: Path, **more) -> subproce
 
 
 def explain(root: Path, address: str, out: str) -> None:
-    sys.path.insert(0, str(root / "tests/client"))
-    from explain import generate
+    from grpc_tools import protoc
 
-    generate(root / "proto", out)
+    files = sorted(str(file) for file in (root / "proto/unmask/v1").glob("*.proto"))
+    if protoc.main(["protoc", f"-I{root / 'proto'}", f"--python_out={out}", f"--grpc_python_out={out}", *files]) != 0:
+        raise SystemExit("protoc refuses the contract")
+    sys.path.insert(0, out)
     import grpc
     from unmask.v1 import explanation_service_pb2 as messages, explanation_service_pb2_grpc as services, method_pb2 as methods
 
