@@ -124,6 +124,30 @@ async fn a_budget_ends_the_method_at_the_same_pass_whoever_paid_for_the_search()
         assert!(saved(answer, SavingReason::Budget) > 0);
         assert_adds_up(answer.cost.as_ref().unwrap());
     }
+    let used = paid.cost.as_ref().unwrap().used;
+    assert_eq!((used, kept.cost.as_ref().unwrap().used), (2 + search + 128 * rounds, used));
+    let budget = Some(v1::Budget { max_passes: Some(used) });
+    let again = explain(&service, v1::ExplainRequest { budget, ..searched(rise(10_000), small()) }).await;
+    assert!(again.unwrap().map == paid.map, "what it is made of is a budget that gives the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_a_budget_cuts_short_leaves_the_method_an_answer() {
+    let service = Root::new(&[]).service(&[]);
+    // A margin that no search reaches.
+    let far = v1::AdversarialFill { margin: Some(10.0), pairs: Some(10), ..small() };
+    let asked = |most| {
+        let budget = Some(v1::Budget { max_passes: Some(most) });
+        v1::ExplainRequest { budget, ..searched(rise(10_000), far) }
+    };
+    let whole = explain(&service, asked(2 + 128 + 200)).await.unwrap();
+    let cost = whole.cost.as_ref().unwrap();
+    let search = whole.adversarial.as_ref().unwrap().passes;
+    assert!(search <= 200 && cost.run == 2 + search + 128, "{cost:?}");
+    assert!(saved(&whole, SavingReason::Budget) > 0 && saved(&whole, SavingReason::Converged) == 0);
+    assert_adds_up(cost);
+    let again = explain(&service, asked(cost.used)).await.unwrap();
+    assert!(again.map == whole.map && again.fill_prediction == whole.fill_prediction);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,18 +81,18 @@ async fn channel(place: &Where, url: &str) -> anyhow::Result<Sealed> {
     Ok(InterceptedService::new(channel, token))
 }
 
-/// The configuration from file, environment and flags. Commands other than `serve` log errors only, unless told.
-pub(crate) fn config(engine: &Engine, more: &[(String, String)], quiet: bool) -> anyhow::Result<Config> {
+/// The configuration from file, environment and flags. What works in process logs errors only, unless told, and sends nothing to a collector.
+pub(crate) fn config(engine: &Engine, more: &[(String, String)], in_process: bool) -> anyhow::Result<Config> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut overrides = Vec::new();
-    if quiet && std::env::var_os("UNMASK_LOG__FILTER").is_none() {
+    if in_process && std::env::var_os("UNMASK_LOG__FILTER").is_none() {
         overrides.push(("log.filter".to_owned(), "error".to_owned()));
     }
     overrides.extend(engine.models.iter().map(|p| ("models.root".to_owned(), text(p))));
     overrides.extend(engine.onnxruntime.iter().map(|p| ("onnxruntime.library".to_owned(), text(p))));
     overrides.extend(more.iter().cloned());
     overrides.extend(engine.set.iter().cloned());
-    let read = if quiet { Config::read_in_process } else { Config::read };
+    let read = if in_process { Config::read_in_process } else { Config::read };
     let mut config = read(engine.config.as_deref(), &overrides)?;
     config.models.program = Some(std::env::current_exe().context("cannot find this program")?);
     init_telemetry(&config.log).map_err(|e| anyhow!(e))?;

@@ -15,6 +15,11 @@ pub(super) fn request(kept: &Kept, args: &Reproduce) -> anyhow::Result<v1::Expla
     let resolved = answer.resolved.clone().context("the answer holds no resolved parameters")?;
     let model = answer.model.clone().context("the answer names no model")?;
     let asked = answer.target.as_ref().context("the answer names no target")?;
+    let passes = cut_short(answer);
+    anyhow::ensure!(
+        passes != Some(0),
+        "the answer was cut short and does not say of how many passes it is made"
+    );
     let read = |path: &Path| {
         std::fs::read(path).with_context(|| format!("cannot read the picture {}", path.display()))
     };
@@ -26,7 +31,7 @@ pub(super) fn request(kept: &Kept, args: &Reproduce) -> anyhow::Result<v1::Expla
         method: resolved.method,
         fill: resolved.fill.map(|fill| with_image(fill, args)).transpose()?,
         seed: resolved.seed,
-        budget: cut_short(answer).map(|passes| v1::Budget { max_passes: Some(passes) }),
+        budget: passes.map(|passes| v1::Budget { max_passes: Some(passes) }),
         outputs: outputs(kept),
         top_regions: Some(answer.regions.len() as u32),
         segmentation: resolved.segmentation.map(|cut| with_labels(cut, args)).transpose()?,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::{Faults, meant};
+use super::Faults;
 use crate::decode::Class;
 
 /// How callers prove who they are.
@@ -29,11 +29,19 @@ pub struct Auth {
     pub tenant_claim: String,
 }
 
-/// An algorithm of signatures.
+/// An algorithm of signatures, as RFC 7518 and RFC 8037 name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct Algorithm(pub(crate) jsonwebtoken::Algorithm);
+pub enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
 
 /// A tenant, and what it may.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -54,54 +62,47 @@ pub struct Tenant {
 }
 
 /// A class of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct ClassWord(pub(crate) Class);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWord {
+    Interactive,
+    Normal,
+    Bulk,
+}
 
-impl Serialize for ClassWord {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.name())
+impl From<ClassWord> for Class {
+    fn from(word: ClassWord) -> Self {
+        match word {
+            ClassWord::Interactive => Self::Interactive,
+            ClassWord::Normal => Self::Normal,
+            ClassWord::Bulk => Self::Bulk,
+        }
     }
 }
 
-impl TryFrom<String> for ClassWord {
-    type Error = String;
-
-    fn try_from(got: String) -> Result<Self, String> {
-        let words = [("interactive", Class::Interactive), ("normal", Class::Normal), ("bulk", Class::Bulk)];
-        meant(&got, &words).map(Self)
-    }
-}
-
-impl TryFrom<String> for Algorithm {
-    type Error = String;
-
-    fn try_from(got: String) -> Result<Self, String> {
-        use jsonwebtoken::Algorithm as A;
-        let words = [
-            ("RS256", A::RS256),
-            ("RS384", A::RS384),
-            ("RS512", A::RS512),
-            ("PS256", A::PS256),
-            ("PS384", A::PS384),
-            ("PS512", A::PS512),
-            ("ES256", A::ES256),
-            ("ES384", A::ES384),
-            ("EdDSA", A::EdDSA),
-        ];
-        meant(&got, &words).map(Self)
+impl From<Algorithm> for jsonwebtoken::Algorithm {
+    fn from(word: Algorithm) -> Self {
+        match word {
+            Algorithm::RS256 => Self::RS256,
+            Algorithm::RS384 => Self::RS384,
+            Algorithm::RS512 => Self::RS512,
+            Algorithm::PS256 => Self::PS256,
+            Algorithm::PS384 => Self::PS384,
+            Algorithm::PS512 => Self::PS512,
+            Algorithm::ES256 => Self::ES256,
+            Algorithm::ES384 => Self::ES384,
+            Algorithm::EdDSA => Self::EdDSA,
+        }
     }
 }
 
 impl Default for Auth {
     fn default() -> Self {
-        use jsonwebtoken::Algorithm as A;
         Self {
             jwks: None,
             audience: None,
             issuer: None,
-            algorithms: [A::RS256, A::ES256, A::EdDSA].map(Algorithm).to_vec(),
+            algorithms: vec![Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA],
             leeway_seconds: 30,
             tenant_claim: "sub".into(),
         }

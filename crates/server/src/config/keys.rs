@@ -108,7 +108,8 @@ fn default(node: &Json) -> String {
 
 fn allowed(node: &Json) -> String {
     let inner = meant(node);
-    let of = if inner["additionalProperties"].is_object() { &inner["additionalProperties"] } else { inner };
+    let below = ["additionalProperties", "items"].map(|name| &inner[name]);
+    let of = below.into_iter().find(|below| below.is_object()).unwrap_or(inner);
     match (&of["minimum"], &of["maximum"]) {
         (Json::Number(least), Json::Number(most)) => format!("{least} to {most}"),
         _ => words(of).collect::<Vec<_>>().join(", "),
@@ -128,6 +129,13 @@ fn strange(given: &Value, node: &Json, path: String, faults: &mut Vec<String>) {
     if let Some(wanted) = wanted(&given.kind, node) {
         faults.push(format!("{path}{}: got {}, allowed {wanted}", place(given), shown(&given.kind)));
         return;
+    }
+    if let ValueKind::Array(values) = &given.kind {
+        let inner = &meant(node)["items"];
+        values
+            .iter()
+            .enumerate()
+            .for_each(|(i, value)| strange(value, inner, format!("{path}[{i}]"), faults));
     }
     let ValueKind::Table(table) = &given.kind else { return };
     let mut names: Vec<_> = table.iter().collect();
@@ -170,9 +178,12 @@ fn wanted(given: &ValueKind, node: &Json) -> Option<String> {
 
 /// A value as its reader wrote it.
 fn shown(given: &ValueKind) -> String {
-    match given.to_string() {
-        word if matches!(given, ValueKind::String(_)) => format!("{:?}", super::telemetry::masked(&word)),
-        other => other,
+    match given {
+        ValueKind::String(word) => format!("{:?}", super::telemetry::masked(word)),
+        ValueKind::Array(_) => "a list".into(),
+        ValueKind::Table(_) => "a section".into(),
+        ValueKind::Nil | ValueKind::Boolean(_) | ValueKind::Float(_) => given.to_string(),
+        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => given.to_string(),
     }
 }
 

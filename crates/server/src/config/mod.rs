@@ -88,13 +88,6 @@ const OF_OTHERS: [(&str, &str); 3] = [
     ("OTEL_SERVICE_NAME", "telemetry.service_name"),
 ];
 
-/// The meaning of a word, or what was got and what is allowed.
-fn meant<T: Copy>(got: &str, words: &[(&str, T)]) -> Result<T, String> {
-    let found = words.iter().find(|(word, _)| *word == got).map(|(_, meaning)| *meaning);
-    let allowed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-    found.ok_or_else(|| format!("got \"{got}\", allowed are {}", allowed()))
-}
-
 /// Why a configuration is refused.
 #[derive(Debug, Error)]
 pub enum ConfigError {

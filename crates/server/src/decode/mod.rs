@@ -235,10 +235,13 @@ fn budget(
 ) -> Option<u64> {
     let most = budget?.max_passes?;
     // A fill that is wrong itself has no cost that could be told.
-    let search = fill?.announced();
-    let least = REFERENCE_PASSES + search + method.least();
+    let search = match fill? {
+        FillChoice::Search(search) => Some(search.least()),
+        FillChoice::Made(_) | FillChoice::Image(_) => None,
+    };
+    let least = REFERENCE_PASSES + search.unwrap_or_default() + method.least();
     if most < least {
-        let what = if search > 0 { "this method over this fill" } else { "this method" };
+        let what = if search.is_some() { "this method over this fill" } else { "this method" };
         let message = format!("got {most}, {what} has no answer with fewer than {least} passes");
         violations.push(Violation::new("budget.max_passes", message));
     }

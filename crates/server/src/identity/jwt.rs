@@ -63,7 +63,7 @@ impl Verifier {
     /// What a token says, if it is to be believed.
     pub(super) fn verify(&self, token: &str) -> Result<Claims, RequestError> {
         let header = decode_header(token).map_err(|error| unknown(&error))?;
-        if !self.auth.algorithms.iter().any(|allowed| allowed.0 == header.alg) {
+        if !self.auth.algorithms.iter().any(|allowed| jsonwebtoken::Algorithm::from(*allowed) == header.alg) {
             return Err(RequestError::Unknown("the token's algorithm is not one that this server believes"));
         }
         let mut keys = self.keys.load_full();

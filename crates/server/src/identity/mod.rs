@@ -59,7 +59,8 @@ impl Default for Identity {
 impl Tenant {
     fn named(name: String, may: &config::Tenant) -> Self {
         let models = may.models.as_ref().map(|models| models.iter().cloned().collect());
-        let priorities = may.priorities.as_ref().map(|words| words.iter().map(|word| word.0).collect());
+        let priorities =
+            may.priorities.as_ref().map(|words| words.iter().map(|word| (*word).into()).collect());
         let quota = may.passes_per_second.map(|rate| Quota::new(rate, may.burst.unwrap_or(10.0 * rate)));
         Self { name, models, priorities, quota: quota.map(Arc::new) }
     }

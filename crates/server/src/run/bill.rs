@@ -66,10 +66,14 @@ pub(super) fn method(announced: u64, meter: &Meter, ended: Ended) -> Vec<Saving>
     savings.into_iter().filter(|saving| saving.passes > 0).collect()
 }
 
-/// The passes of a search, of which `announced` were announced.
-pub(super) fn search(announced: u64, sample: &Sample, paid: Paid) -> Vec<Saving> {
+/// The passes of a search, of which `announced` were announced and a budget left `allowed`.
+pub(super) fn search(announced: u64, allowed: u64, sample: &Sample, paid: Paid) -> Vec<Saving> {
     let unused = Saving {
-        why: if sample.flipped { Why::Flipped } else { Why::Converged },
+        why: match sample.flipped {
+            _ if !sample.done && allowed < announced => Why::Budget,
+            true => Why::Flipped,
+            false => Why::Converged,
+        },
         passes: announced.saturating_sub(sample.passes),
     };
     let others = match paid {
@@ -131,10 +135,18 @@ mod tests {
             assert_eq!(saved.first().map(|s| s.why), why);
             for (flipped, passes) in [(true, 141), (false, 2000), (false, 1990)] {
                 let (before, after) = (Vec::new(), Vec::new());
-                let sample = Sample { tensor: Arc::clone(&tensor), flipped, steps: 7, passes, before, after };
+                let sample = Sample {
+                    tensor: Arc::clone(&tensor),
+                    flipped,
+                    done: flipped,
+                    steps: 7,
+                    passes,
+                    before,
+                    after,
+                };
                 let found = Found { sample, meter: meter(passes) };
                 for paid in [Paid::Here, Paid::Shared, Paid::Cached] {
-                    let savings = search(2000, &found.sample, paid);
+                    let savings = search(2000, 2000, &found.sample, paid);
                     let run = match paid {
                         Paid::Here => together(meter(own), &found).run,
                         Paid::Shared | Paid::Cached => own,
@@ -160,11 +172,15 @@ mod tests {
     fn a_search_says_why_it_cost_less() {
         let tensor = Arc::new(Tensor::constant(&[0.0; 3], 1, 1));
         let (before, after) = (Vec::new(), Vec::new());
-        let flipped = Sample { tensor, flipped: true, steps: 7, passes: 141, before, after };
+        let flipped = Sample { tensor, flipped: true, done: true, steps: 7, passes: 141, before, after };
         let shared = [(Why::Flipped, 1859), (Why::Shared, 141)].map(|(why, passes)| Saving { why, passes });
-        assert_eq!(search(2000, &flipped, Paid::Shared), shared);
-        let stuck = Sample { flipped: false, passes: 1999, ..flipped };
-        assert_eq!(search(2000, &stuck, Paid::Here), [Saving { why: Why::Converged, passes: 1 }]);
-        assert!(search(1999, &stuck, Paid::Here).is_empty());
+        assert_eq!(search(2000, 2000, &flipped, Paid::Shared), shared);
+        let stuck = Sample { flipped: false, done: false, passes: 1999, ..flipped };
+        assert_eq!(search(2000, 2000, &stuck, Paid::Here), [Saving { why: Why::Converged, passes: 1 }]);
+        assert!(search(1999, 1999, &stuck, Paid::Here).is_empty());
+        assert_eq!(search(2000, 1999, &stuck, Paid::Here), [Saving { why: Why::Budget, passes: 1 }]);
+        // It has crossed, and would have gone on.
+        let near = Sample { flipped: true, ..stuck };
+        assert_eq!(search(2000, 1999, &near, Paid::Here), [Saving { why: Why::Budget, passes: 1 }]);
     }
 }

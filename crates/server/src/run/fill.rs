@@ -12,7 +12,7 @@ use unmask_explainer::image::{self, Limits};
 use unmask_pool::{Job, Limits as JobLimits, Meter, Served};
 
 use super::{Caller, Saving, Seen, Why, bill, read, whole};
-use crate::decode::{ExplainJob, FillChoice, Subject};
+use crate::decode::{ExplainJob, FillChoice, REFERENCE_PASSES, Subject};
 use crate::error::RequestError;
 use crate::fills::{Fills, Found, Key, Paid};
 use crate::telemetry::Trace;
@@ -30,6 +30,8 @@ pub(super) struct References {
 pub(super) struct Searched {
     pub(super) found: Arc<Found>,
     paid: Paid,
+    /// Passes that it might run.
+    allowed: u64,
 }
 
 impl Searched {
@@ -39,7 +41,7 @@ impl Searched {
             Paid::Here => bill::together(own, &self.found),
             Paid::Shared | Paid::Cached => own,
         };
-        let mut savings = bill::search(announced, &self.found.sample, self.paid);
+        let mut savings = bill::search(announced, self.allowed, &self.found.sample, self.paid);
         if self.paid == Paid::Here {
             savings.push(Saving { why: Why::Duplicate, passes: self.found.meter.duplicate });
             savings.retain(|saving| saving.passes > 0);
@@ -108,7 +110,11 @@ pub(super) fn refer(
             let served = &job.subject.served;
             // The picture's own pass stands before the search in what the caller is told.
             let told = (1, job.announced());
-            let searched = find(served, search, image, job.seed, told, fills, caller)?;
+            // What the method needs at least is not the search's.
+            let kept = REFERENCE_PASSES + job.method.least();
+            let search =
+                job.max_passes.map_or(search.clone(), |most| search.within(most.saturating_sub(kept)));
+            let searched = find(served, &search, image, job.seed, told, fills, caller)?;
             // Whoever paid for it: what a budget allows must not depend on what others have asked for.
             forward.charge(searched.found.sample.passes);
             let fill = Arc::clone(&searched.found.sample.tensor);
@@ -134,7 +140,7 @@ pub(super) fn find(
     fills: &Fills,
     caller: &Caller,
 ) -> Result<Searched, RequestError> {
-    let key = Key::new(&caller.tenant, image, served.spec(), search, seed);
+    let (key, allowed) = (Key::new(&caller.tenant, image, served.spec(), search, seed), search.announced());
     let (served, search, image) = (Arc::clone(served), search.clone(), Arc::clone(image));
     let (progress, weight) = (caller.told_after(before, announced), caller.weight);
     let (telemetry, origin) = (caller.telemetry.clone(), caller.trace.origin());
@@ -147,5 +153,5 @@ pub(super) fn find(
     };
     let (found, paid) = caller.trace.step("fill", || fills.get(&key, caller, run))?;
     caller.telemetry.metrics().filled(paid);
-    Ok(Searched { found, paid })
+    Ok(Searched { found, paid, allowed })
 }

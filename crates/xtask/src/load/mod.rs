@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(SCENARIOS))]
     scenario: Option<String>,
     /// Most pictures in a batch, in place of what is calibrated; docs/load.md stays as it is
-    #[arg(long, value_name = "N", value_parser = PossibleValuesParser::new(["1", "2", "4", "8"]).map(|n| n.parse::<u32>().unwrap_or(1)))]
+    #[arg(long, value_name = "N", value_parser = PossibleValuesParser::new(["1", "2", "4", "8"]).try_map(|n| n.parse::<u32>()))]
     batch: Option<u32>,
     /// What the page says of this machine
     #[arg(long, value_name = "WORDS")]

@@ -162,6 +162,10 @@ impl Bounded {
         2 * pairs as u64 + 2
     }
 
+    pub(super) fn within(&self, passes: u64) -> Self {
+        Self { max_passes: self.max_passes.min(passes), ..self.clone() }
+    }
+
     pub(super) fn run(
         &self,
         image: &Arc<Tensor>,
@@ -202,8 +206,9 @@ impl Bounded {
             pace.after(progress);
         }
         let flipped = called_manipulated(&best.logits, spec) != called_manipulated(&before, spec);
+        let done = goal.is_reached(&current.logits);
         let Point { tensor, logits: after } = best;
-        Ok(Sample { tensor, flipped, steps, passes: asker.passes, before, after })
+        Ok(Sample { tensor, flipped, done, steps, passes: asker.passes, before, after })
     }
 
     /// Mixes a slope, brought to mean absolute value 1, into the direction of the last steps.

@@ -35,6 +35,8 @@ pub struct Sample {
     pub tensor: Arc<Tensor>,
     /// Whether the detector decides otherwise on it.
     pub flipped: bool,
+    /// Whether the search was over, and not out of passes.
+    pub done: bool,
     /// Steps.
     pub steps: u64,
     /// Forward passes.
@@ -62,6 +64,23 @@ impl Search {
         match self {
             Self::Bounded(bounded) => bounded.announced(),
             Self::Paper(paper) => paper.announced(),
+        }
+    }
+
+    /// Fewest forward passes with which `run` takes a step.
+    pub fn least(&self) -> u64 {
+        match self {
+            Self::Bounded(bounded) => Bounded::least(bounded.pairs),
+            Self::Paper(paper) => paper.least(),
+        }
+    }
+
+    /// The same search with at most so many passes: it goes the same way, and ends on it where they do.
+    #[must_use]
+    pub fn within(&self, passes: u64) -> Self {
+        match self {
+            Self::Bounded(bounded) => Self::Bounded(bounded.within(passes)),
+            Self::Paper(paper) => Self::Paper(paper.within(passes)),
         }
     }
 

@@ -93,7 +93,19 @@ impl Default for Paper {
 
 impl Paper {
     pub(super) fn announced(&self) -> u64 {
-        self.steps * (2 * self.pairs as u64 + 1) + 1
+        self.steps * self.step_passes() + 1
+    }
+
+    pub(super) fn least(&self) -> u64 {
+        self.step_passes() + 1
+    }
+
+    pub(super) fn within(&self, passes: u64) -> Self {
+        Self { steps: self.steps.min(passes.saturating_sub(1) / self.step_passes()), ..self.clone() }
+    }
+
+    fn step_passes(&self) -> u64 {
+        2 * self.pairs as u64 + 1
     }
 
     pub(super) fn run(
@@ -122,7 +134,8 @@ impl Paper {
             steps += 1;
         }
         let flipped = called_manipulated(&before, spec) && !called_manipulated(&after, spec);
-        Ok(Sample { tensor: current, flipped, steps, passes: asker.passes, before, after })
+        let done = !called_manipulated(&after, spec);
+        Ok(Sample { tensor: current, flipped, done, steps, passes: asker.passes, before, after })
     }
 
     /// One step along the signs of the slope, the same in every channel.
