@@ -117,7 +117,7 @@ async fn until_listed(service: &Service, is: impl Fn(&[(String, String, String)]
         }
     };
     // Only keeps a broken test from hanging.
-    if tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await.is_err() {
+    if tokio::time::timeout(unmask_tests::PATIENCE, waiting).await.is_err() {
         panic!("it does not happen: {:?}", listed(service).await);
     }
 }

@@ -189,7 +189,7 @@ async fn a_client_that_leaves_a_stream_frees_everything() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    let rows = tokio::time::timeout(Duration::from_secs(60), again).await.expect("the places are free again");
+    let rows = tokio::time::timeout(unmask_tests::PATIENCE, again).await.expect("the places are free again");
     assert_eq!(rows.len(), 1);
 }
 

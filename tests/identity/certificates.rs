@@ -15,7 +15,7 @@ use super::keys::{Authority, Files, Signer, claims};
 use super::{configured, predict, said, tokens_of};
 
 /// Until something has to have happened; the bound only keeps a broken test from hanging.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = unmask_tests::PATIENCE;
 
 struct Safe {
     server: Started,

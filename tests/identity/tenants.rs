@@ -15,7 +15,7 @@ use super::keys::{Files, Signer, claims};
 use super::{configured, said, tokens_of, with};
 
 /// Until something has to have happened; the bound only keeps a broken test from hanging.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = unmask_tests::PATIENCE;
 
 const TENANTS: &str = r#"
 [tenants.acme]

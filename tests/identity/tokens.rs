@@ -130,7 +130,7 @@ async fn a_key_that_is_exchanged_is_believed_at_once_and_the_old_one_no_more() {
     // While both are there, both are believed; half a file changes nothing.
     files.keys(vec![old.public(), new.public()]);
     let known = async { while client.predict(predict(Some(&by_new))).await.is_err() {} };
-    tokio::time::timeout(std::time::Duration::from_secs(60), known).await.unwrap();
+    tokio::time::timeout(unmask_tests::PATIENCE, known).await.unwrap();
     assert!(client.predict(predict(Some(&by_old))).await.is_ok());
     files.write("jwks.json", "{\"keys\": [");
     assert!(client.predict(predict(Some(&by_new))).await.is_ok());
@@ -140,7 +140,7 @@ async fn a_key_that_is_exchanged_is_believed_at_once_and_the_old_one_no_more() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), gone).await.unwrap();
+    tokio::time::timeout(unmask_tests::PATIENCE, gone).await.unwrap();
     assert!(server.client().await.predict(predict(Some(&by_new))).await.is_ok());
 }
 

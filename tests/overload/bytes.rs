@@ -34,7 +34,7 @@ async fn a_message_is_let_in_by_its_announcement_and_not_by_what_has_come_of_it(
     drop(open);
     answers.shutdown().await;
     let free = async { while server.client().await.predict(one()).await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(60), free).await.unwrap();
+    tokio::time::timeout(unmask_tests::PATIENCE, free).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn a_message_takes_its_memory_until_it_is_answered() {
     assert!(server.client().await.predict(one()).await.is_ok());
     busy.shutdown().await;
     let free = async { while server.client().await.predict(large.clone()).await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(60), free).await.unwrap();
+    tokio::time::timeout(unmask_tests::PATIENCE, free).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use super::one;
 use super::raw::{Bare, PREDICT, Raw, prefix, status};
 
 /// Until something has to have happened; the bound only keeps a broken test from hanging.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = unmask_tests::PATIENCE;
 
 async fn is_served(server: &Started) {
     assert!(server.client().await.predict(one()).await.is_ok());

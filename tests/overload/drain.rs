@@ -13,7 +13,7 @@ use unmask_tests::{sample, until};
 
 use super::masks;
 
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = unmask_tests::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_falls_first_and_nothing_that_was_accepted_is_lost() {

@@ -67,7 +67,7 @@ pub(crate) fn prefix(compressed: u8, length: u32) -> Bytes {
 
 /// Code and message of an answer, which comes within a minute: the bound only keeps a broken test from hanging.
 pub(crate) async fn status(response: ResponseFuture) -> (Code, String) {
-    tokio::time::timeout(std::time::Duration::from_secs(60), answer(response)).await.unwrap()
+    tokio::time::timeout(unmask_tests::PATIENCE, answer(response)).await.unwrap()
 }
 
 async fn answer(response: ResponseFuture) -> (Code, String) {

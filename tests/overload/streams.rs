@@ -14,7 +14,7 @@ use unmask_tests::until;
 use super::{masks, plan};
 
 /// Until something has to have happened; the bound only keeps a broken test from hanging.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = unmask_tests::PATIENCE;
 
 fn asked(id: &str, kind: Option<dataset_item::Kind>) -> v1::EvaluateDatasetRequest {
     v1::EvaluateDatasetRequest { kind: Some(Asked::Item(v1::DatasetItem { id: id.into(), kind })) }

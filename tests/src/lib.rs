@@ -182,6 +182,9 @@ pub fn unpaid(answer: v1::ExplainResponse) -> v1::ExplainResponse {
     v1::ExplainResponse { cost: None, ..timeless(answer) }
 }
 
+/// What happens happens within this time, on a machine that does much else too.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
 /// Waits for something that must come.
 ///
 /// # Panics
@@ -192,7 +195,7 @@ pub async fn until(what: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("it happens");
+    tokio::time::timeout(PATIENCE, seen).await.expect("it happens");
 }
 
 /// The values of a map.

@@ -94,15 +94,15 @@ async fn whoever_sends_no_headers_or_too_many_is_let_go_and_so_is_a_crowd() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), closed).await.unwrap();
+    tokio::time::timeout(unmask_tests::PATIENCE, closed).await.unwrap();
     // The others are let go after their time, and there is room again.
     let mut byte = [0];
     let let_go = silent[0].read(&mut byte);
-    let read = tokio::time::timeout(Duration::from_secs(60), let_go).await.unwrap();
+    let read = tokio::time::timeout(unmask_tests::PATIENCE, let_go).await.unwrap();
     assert!(read.map_or(true, |read| read == 0 || byte[0] == b'H'));
     drop(silent);
     let free = async { while ask_quietly(admin).await.is_none() {} };
-    tokio::time::timeout(Duration::from_secs(60), free).await.unwrap();
+    tokio::time::timeout(unmask_tests::PATIENCE, free).await.unwrap();
 }
 
 async fn ask_quietly(admin: std::net::SocketAddr) -> Option<()> {

@@ -143,7 +143,7 @@ async fn what_waits_is_seen_and_what_nobody_waits_for_any_more_is_saved() {
             }
         }
     };
-    let seen = tokio::time::timeout(Duration::from_secs(60), saved).await.unwrap();
+    let seen = tokio::time::timeout(unmask_tests::PATIENCE, saved).await.unwrap();
     assert_eq!(seen.value(&calls("ExplanationService/Explain", "CANCELLED")), 1.0);
     let all = seen.value("unmask_passes_saved_total{reason=\"cancelled\"}") + seen.sum("unmask_passes_total");
     // Batches that were under way then are run to their end, for nobody.

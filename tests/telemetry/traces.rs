@@ -38,7 +38,7 @@ async fn spans_of(
     let mut server = Started::with(settings).await;
     ask(&server).await;
     server.stop();
-    tokio::time::timeout(Duration::from_secs(60), server.done).await.unwrap().unwrap();
+    tokio::time::timeout(unmask_tests::PATIENCE, server.done).await.unwrap().unwrap();
     collector.spans()
 }
 
@@ -160,5 +160,5 @@ async fn a_collector_that_is_not_there_costs_nobody_an_answer() {
             .await;
     server.client().await.explain(masks(256)).await.unwrap();
     server.stop();
-    tokio::time::timeout(Duration::from_secs(30), server.done).await.unwrap().unwrap();
+    tokio::time::timeout(unmask_tests::PATIENCE, server.done).await.unwrap().unwrap();
 }
