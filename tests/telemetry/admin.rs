@@ -1,7 +1,5 @@
 //! The admin port, from the first moment to the last.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use unmask_server::Telemetry;

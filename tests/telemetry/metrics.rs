@@ -1,7 +1,5 @@
 //! Exact counts after known requests.
 
-use std::time::Duration;
-
 use tonic::Code;
 use unmask_protocol::v1;
 use unmask_tests::started::Started;
