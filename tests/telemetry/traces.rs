@@ -1,7 +1,5 @@
 //! Where a request's time goes, as a collector is told.
 
-use std::time::Duration;
-
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
