@@ -13,16 +13,34 @@ mod safe;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use serde_json::{Value, json};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::task::block_in_place;
 use unmask_protocol::v1::{self, SavingReason};
 use unmask_server::Service;
 use unmask_tests::started::Started;
-use unmask_tests::{Root, explain, project, sample};
+use unmask_tests::{Root, explain, project, sample, values};
 
 /// Passes that are enough to tell one map from another.
 const FEW: u64 = 300;
+/// The words with which a client says that it will ask again, and after how long.
+const AGAIN: &str = "; asking again in ";
+/// How a client ends that has been answered with an error, and one whose options are wrong.
+const ANSWERED: i32 = 1;
+const OPTIONS: i32 = 2;
+
+/// What a client prints of an answer. A number may be written in more ways than one, such as 1 and 1.0.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    label: String,
+    probability: f64,
+    top_share: f64,
+    passes: u64,
+    truncated: bool,
+    map_sha256: String,
+    warnings: Vec<String>,
+}
 
 /// A client and how it is run.
 struct Client {
@@ -63,15 +81,30 @@ impl Client {
     }
 
     /// What it prints where it succeeds.
-    fn line(&self, address: &str, options: &[&str]) -> String {
+    fn line(&self, address: &str, options: &[&str]) -> Line {
         self.said(&output(self.command(address, options)))
     }
 
-    fn said(&self, output: &Output) -> String {
+    fn said(&self, output: &Output) -> Line {
         let (printed, told) = words(output);
         assert!(output.status.success(), "{}: {printed}{told}", self.language);
-        printed
+        line(&printed)
     }
+
+    /// What it tells where it has to fail like this, at the first try.
+    fn fails(&self, command: Command, like: i32) -> String {
+        let output = output(command);
+        let (printed, told) = words(&output);
+        assert_eq!((output.status.code(), &*printed), (Some(like), ""), "{}: {told}", self.language);
+        assert!(!told.contains(AGAIN), "{}: {told}", self.language);
+        told
+    }
+}
+
+/// What is printed, which is one line and no more.
+fn line(printed: &str) -> Line {
+    let line = printed.strip_suffix('\n').filter(|line| !line.contains('\n'));
+    serde_json::from_str(line.unwrap_or_else(|| panic!("not one line: {printed}"))).unwrap()
 }
 
 /// Runs a client to its end.
@@ -85,8 +118,8 @@ fn words(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// The answer in process to what the clients ask, and the line that they have to print of it.
-async fn expected(service: &Service, passes: Option<u64>) -> (v1::ExplainResponse, String) {
+/// The answer in process to what the clients ask, and what they have to print of it.
+async fn expected(service: &Service, passes: Option<u64>) -> (v1::ExplainResponse, Line) {
     let request = v1::ExplainRequest {
         image: sample("astronaut-mouth.png"),
         outputs: vec![v1::Output::Overlay.into()],
@@ -97,24 +130,24 @@ async fn expected(service: &Service, passes: Option<u64>) -> (v1::ExplainRespons
     let (prediction, cost) = (answer.prediction.clone().unwrap(), answer.cost.clone().unwrap());
     let map = Sha256::digest(&answer.map.as_ref().unwrap().values);
     let cut = [SavingReason::Budget, SavingReason::Deadline];
-    let line: Value = json!({
-        "label": prediction.label,
-        "probability": prediction.scores.iter().find(|s| s.label == prediction.label).unwrap().probability,
-        "top_share": answer.regions[0].evidence_share,
-        "passes": cost.run,
-        "truncated": cost.saved.iter().any(|saving| cut.contains(&saving.reason())),
-        "map_sha256": map.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
-        "warnings": answer.warnings,
-    });
-    (answer, format!("{line}\n"))
+    let line = Line {
+        probability: prediction.scores.iter().find(|s| s.label == prediction.label).unwrap().probability,
+        label: prediction.label,
+        top_share: answer.regions[0].evidence_share,
+        passes: cost.run,
+        truncated: cost.saved.iter().any(|saving| cut.contains(&saving.reason())),
+        map_sha256: map.iter().map(|byte| format!("{byte:02x}")).collect(),
+        warnings: answer.warnings.clone(),
+    };
+    (answer, line)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_print_the_line_of_an_answer_in_process_and_write_its_overlay() {
+async fn all_print_the_values_of_an_answer_in_process_and_write_its_overlay() {
     let server = Started::with(&[]).await;
     let address = server.address.to_string();
     let (answer, line) = expected(&server.service, Some(FEW)).await;
-    assert!(line.contains("\"label\":\"mouth\"") && line.contains("\"truncated\":true"), "{line}");
+    assert!(line.label == "mouth" && line.truncated, "{line:?}");
     let dir = tempfile::tempdir().unwrap();
     for client in Client::all() {
         let overlay = dir.path().join(format!("{}.png", client.language));
@@ -131,8 +164,20 @@ async fn a_whole_explanation_is_not_called_truncated() {
     let root = Root::new(&["planted-linear"]);
     let server = Started::over(&root.config(&[("models.default", "planted-linear")])).await;
     let (_, line) = expected(&server.service, None).await;
-    assert!(line.contains("\"truncated\":false"), "{line}");
+    assert!(!line.truncated, "{line:?}");
     for client in Client::all() {
         assert_eq!(client.line(&server.address.to_string(), &[]), line, "{}", client.language);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flat_map_is_printed_as_well() {
+    let root = Root::new(&["planted-constant"]);
+    let server = Started::over(&root.config(&[("models.default", "planted-constant")])).await;
+    let (answer, line) = expected(&server.service, Some(FEW)).await;
+    assert!(values(answer.map.as_ref().unwrap()).iter().all(|value| *value == 0.0), "{line:?}");
+    for client in Client::all() {
+        let few = ["--passes", &FEW.to_string()];
+        assert_eq!(client.line(&server.address.to_string(), &few), line, "{}", client.language);
     }
 }

@@ -26,7 +26,6 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"unmask.example/explain/unmaskv1"
 )
@@ -174,9 +173,12 @@ func run() error {
 	if *overlay != "" {
 		request.Outputs = []unmaskv1.Output{unmaskv1.Output_OUTPUT_OVERLAY}
 	}
-	if *passes > 0 {
-		request.Budget = &unmaskv1.Budget{MaxPasses: proto.Uint64(*passes)}
-	}
+	// As it was given: nothing said is another thing than 0, which the server refuses.
+	flag.Visit(func(given *flag.Flag) {
+		if given.Name == "passes" {
+			request.Budget = &unmaskv1.Budget{MaxPasses: passes}
+		}
+	})
 	channel, err := connect(flag.Arg(0))
 	if err != nil {
 		return err
@@ -202,6 +204,19 @@ func run() error {
 	return told(answer)
 }
 
+// check says what the options lack to be safe.
+func check() error {
+	switch {
+	case *token != "" && *ca == "":
+		return errors.New("--token needs --ca: whoever is on the way could take it")
+	case (*cert == "") != (*key == ""):
+		return errors.New("--cert and --key need each other")
+	case *cert != "" && *ca == "":
+		return errors.New("--cert and --key need --ca: a certificate is shown over TLS only")
+	}
+	return nil
+}
+
 func main() {
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "explain [options] HOST:PORT IMAGE")
@@ -210,6 +225,10 @@ func main() {
 	flag.Parse()
 	if flag.NArg() != 2 {
 		flag.Usage()
+		os.Exit(2)
+	}
+	if err := check(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
 	if err := run(); err != nil {

@@ -106,10 +106,14 @@ def main() -> int:
     args = parser.parse_args()
     if args.token and not args.ca:
         parser.error("--token needs --ca: whoever is on the way could take it")
+    if (args.cert is None) != (args.key is None):
+        parser.error("--cert and --key need each other")
+    if args.cert and not args.ca:
+        parser.error("--cert and --key need --ca: a certificate is shown over TLS only")
     request = messages.ExplainRequest(image=args.image.read_bytes())
     if args.overlay:
         request.outputs.append(messages.OUTPUT_OVERLAY)
-    if args.passes:
+    if args.passes is not None:
         request.budget.max_passes = args.passes
     with connect(args) as channel:
         try:

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Status, TimeoutExpired};
 use tonic_types::StatusExt as _;
 use unmask_protocol::v1;
 use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
@@ -37,7 +37,7 @@ struct Args {
     #[arg(long, requires_all = ["key", "ca"])]
     cert: Option<PathBuf>,
     /// Its private key (PEM)
-    #[arg(long)]
+    #[arg(long, requires = "cert")]
     key: Option<PathBuf>,
     /// File of a bearer token: whoever is on the way could take it without TLS
     #[arg(long, requires = "ca")]
@@ -139,11 +139,13 @@ async fn explain(
     }
 }
 
-/// An error as other clients call it: tonic's own words are cancelled for a time that is up, and unknown for a connection that broke.
+/// An error as other clients call it. tonic's own words are cancelled for a time that is up, and cancelled or unknown for a connection
+/// that broke.
 fn named(status: Status) -> Status {
-    if status.code() == Code::Cancelled {
+    let mut causes = std::iter::successors(status.source(), |cause| (*cause).source());
+    if causes.any(|cause| cause.is::<TimeoutExpired>()) {
         Status::deadline_exceeded(status.message())
-    } else if status.code() == Code::Unknown && status.source().is_some() {
+    } else if matches!(status.code(), Code::Cancelled | Code::Unknown) && status.source().is_some() {
         Status::unavailable(status.message())
     } else {
         status
