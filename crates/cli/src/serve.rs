@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     let mut stopped = stop.clone();
     let service = tokio::select! {
         service = tokio::task::spawn_blocking(move || Service::observed(&loading, &telemetry)) => service.context("loading panicked")??,
-        _ = stopped.wait_for(|stop| *stop) => return Ok(ExitCode::SUCCESS),
+        _ = stopped.wait_for(|stop| *stop) => end(0),
     };
     on_hangup(hangup, service.clone());
     let mut stopped = stop.clone();
@@ -42,7 +42,14 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     writeln!(std::io::stdout(), "listening on {}", running.address)?;
     std::io::stdout().flush()?;
     running.done.await?;
-    Ok(ExitCode::SUCCESS)
+    end(0)
+}
+
+/// Ends the process where it stands. Destructors of native libraries do not run: work that was cut off may be in the middle of a
+/// pass, and a library that goes away under it crashes.
+fn end(code: u8) -> ! {
+    let _ = std::io::stdout().flush();
+    signal_hook::low_level::exit(code.into())
 }
 
 /// What flags say in place of keys.
@@ -71,7 +78,7 @@ fn watched((mut terminate, mut interrupt): (Signal, Signal)) -> watch::Receiver<
         either(&mut terminate, &mut interrupt).await;
         sender.send_replace(true);
         either(&mut terminate, &mut interrupt).await;
-        std::process::exit(i32::from(INTERRUPTED));
+        end(INTERRUPTED)
     });
     receiver
 }

@@ -38,9 +38,14 @@ impl Drop for Server {
 }
 
 pub(crate) fn serve(args: &[&str]) -> (Server, String) {
+    logging(args, Stdio::null())
+}
+
+/// A server whose log goes somewhere.
+pub(crate) fn logging(args: &[&str], log: Stdio) -> (Server, String) {
     let mut command = unmask();
     command.args(["serve", "--insecure", "--listen", "127.0.0.1:0"]).args(args);
-    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(log);
     let mut server = Server(command.spawn().unwrap());
     let mut line = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
