@@ -9,8 +9,11 @@ use crate::tools::{root, say};
 
 const PLAIN: &str = "\
 # Rendered from the chart with helm/unmask/ci/cpu-values.yaml, without what needs the Prometheus operator or Grafana, by
-# `cargo xtask check-deploy --write`. Change the chart, not this. `kubectl create namespace unmask`, then
-# `kubectl apply --namespace unmask --filename unmask.yaml`. The image is one that you have built and pushed.
+# `cargo xtask check-deploy --write`. For a closed network: it serves without TLS, to whoever reaches it (`insecure = true`). The image is one
+# that you have built and pushed, and registry.example is nowhere:
+#   kubectl create namespace unmask
+#   sed 's|registry.example/unmask:0.1.0|YOUR.REGISTRY/unmask:0.1.0|' unmask.yaml | kubectl apply --namespace unmask --filename -
+# Anything else is a value of the chart: render your own with `helm template`.
 ";
 
 /// Faults where a file is not what it is made from; with `write`, it is made so.

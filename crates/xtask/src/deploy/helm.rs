@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{chart, tools, work};
 
 /// Sets of values in `helm/unmask/ci`.
-pub(super) const SETS: [&str; 5] = ["minimal", "cpu", "gpu", "tls-jwt", "hpa"];
+pub(super) const SETS: [&str; 6] = ["minimal", "cpu", "gpu", "tls-jwt", "hpa", "sized"];
 /// The newest versions of Kubernetes, for which every set is rendered and checked.
 pub(super) const KUBERNETES: [&str; 3] = ["1.35", "1.36", "1.37"];
 

@@ -111,6 +111,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     take("Dockerfile", dockerfile::check());
     take("Prometheus: rules and their tests", prometheus::rules());
     take("Prometheus: names of metrics", prometheus::names());
+    take("Prometheus: labels of the adapter", prometheus::labels());
     take("Prometheus: every alert is tested and told", prometheus::alerts());
     take("Grafana: dashboard", dashboard::check());
     take("collector", manifests::collector());

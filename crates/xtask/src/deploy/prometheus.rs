@@ -1,27 +1,57 @@
 //! Rules: promtool's checks and tests, names of metrics against deploy/metrics.txt, and that every alert is tested and told.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 use super::manifests::Documents;
-use super::{manifests, tools};
+use super::{manifests, tools, work};
 use crate::tools::root;
 
 /// `promtool check rules`, `check config` and `test rules`.
 pub(super) fn rules() -> anyhow::Result<Vec<String>> {
     let promtool = tools::promtool()?;
     let mut faults = Vec::new();
-    for arguments in [
-        ["check", "rules", "rules.yaml"],
-        ["check", "config", "prometheus.yaml"],
-        ["test", "rules", "rules_test.yaml"],
-    ] {
+    for arguments in [["check", "rules", "rules.yaml"], ["test", "rules", "rules_test.yaml"]] {
         faults.extend(tools::faults_of(Command::new(&promtool).current_dir(folder()).args(arguments))?);
     }
+    faults.extend(config(&promtool)?);
     Ok(faults)
+}
+
+/// `promtool check config`. Debian's is built without Kubernetes: all but where pods are asked of it can be held against that one.
+fn config(promtool: &Path) -> anyhow::Result<Vec<String>> {
+    let check = |dir: &Path| {
+        tools::faults_of(Command::new(promtool).current_dir(dir).args(["check", "config", "prometheus.yaml"]))
+    };
+    let faults = check(&folder())?;
+    if !faults.iter().any(|said| said.contains("field kubernetes_sd_configs not found")) {
+        return Ok(faults);
+    }
+    let text = std::fs::read_to_string(folder().join("prometheus.yaml"))?;
+    std::fs::copy(folder().join("rules.yaml"), work().join("rules.yaml"))?;
+    std::fs::write(work().join("prometheus.yaml"), without_kubernetes(&text))?;
+    check(&work())
+}
+
+/// The same configuration with an address in place of what Kubernetes would tell.
+fn without_kubernetes(text: &str) -> String {
+    let mut without = String::new();
+    let mut inside = None;
+    for line in text.lines() {
+        let words = line.trim_start();
+        let depth = line.len() - words.len();
+        if inside.is_some_and(|outer| depth > outer) {
+            continue;
+        }
+        inside = words.starts_with("kubernetes_sd_configs:").then_some(depth);
+        let fixed =
+            inside.map(|depth| format!("{:depth$}static_configs: [{{ targets: [localhost:9464] }}]", ""));
+        without.extend([fixed.as_deref().unwrap_or(line), "\n"]);
+    }
+    without
 }
 
 /// Rules, tests, dashboard and adapter name only metrics that there are.
@@ -68,6 +98,31 @@ pub(super) fn autoscaling(all: &[Documents]) -> anyhow::Result<Vec<String>> {
     let unknown = asked.difference(&made).map(|name| format!("adapter.yaml does not make {name}"));
     let idle = made.difference(&asked).map(|name| format!("no set of values scales on {name}"));
     Ok(unknown.chain(idle).collect())
+}
+
+/// Labels by which the adapter finds pods are those that Prometheus gives to what it reads.
+pub(super) fn labels() -> anyhow::Result<Vec<String>> {
+    let adapter = manifests::read(&folder().join("adapter.yaml"))?;
+    let prometheus = manifests::read(&folder().join("prometheus.yaml"))?;
+    Ok(adapter.iter().zip(&prometheus).flat_map(|(adapter, given)| label_faults(adapter, given)).collect())
+}
+
+fn label_faults(adapter: &Value, prometheus: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let jobs = list(&prometheus["scrape_configs"]);
+    let relabelings = jobs.iter().flat_map(|job| list(&job["relabel_configs"]));
+    let given: BTreeSet<_> =
+        relabelings.filter_map(|relabeling| relabeling["target_label"].as_str().map(str::to_owned)).collect();
+    let rules = list(&adapter["rules"]);
+    let overrides = rules.iter().filter_map(|rule| rule["resources"]["overrides"].as_object());
+    let wanted: BTreeSet<_> = overrides.flat_map(|labels| labels.keys().cloned()).collect();
+    if wanted.is_empty() {
+        return vec!["adapter.yaml finds pods by no label".into()];
+    }
+    let missing = wanted.difference(&given);
+    missing
+        .map(|label| format!("prometheus.yaml does not give the label {label}, which adapter.yaml wants"))
+        .collect()
 }
 
 fn folder() -> PathBuf {
@@ -138,6 +193,27 @@ mod tests {
     fn names_are_told_from_labels_and_recorded_series() {
         let text = "expr: rate(unmask_passes_total[5m]) / unmask:passes:rate5m and process_open_fds{job=\"unmask\"}\n# unmask_old\nas: unmask_new";
         assert_eq!(named(text).collect::<Vec<_>>(), ["unmask_passes_total", "process_open_fds"]);
+    }
+
+    #[test]
+    fn what_kubernetes_would_tell_can_be_left_out() {
+        let text = "jobs:\n  - name: a\n    kubernetes_sd_configs:\n      - role: pod\n        more: 1\n    rest: 2\n";
+        let without =
+            "jobs:\n  - name: a\n    static_configs: [{ targets: [localhost:9464] }]\n    rest: 2\n";
+        assert_eq!(without_kubernetes(text), without);
+    }
+
+    #[test]
+    fn what_the_adapter_wants_is_given() {
+        let adapter = json!({ "rules": [{ "resources": { "overrides": { "namespace": {}, "pod": {} } } }] });
+        let relabeled = |labels: &[&str]| {
+            let configs: Vec<_> = labels.iter().map(|label| json!({ "target_label": label })).collect();
+            json!({ "scrape_configs": [{ "relabel_configs": configs }] })
+        };
+        assert!(label_faults(&adapter, &relabeled(&["pod", "namespace"])).is_empty());
+        let fault = "prometheus.yaml does not give the label pod, which adapter.yaml wants";
+        assert_eq!(label_faults(&adapter, &relabeled(&["namespace"])), [fault]);
+        assert_eq!(label_faults(&json!({}), &relabeled(&[])), ["adapter.yaml finds pods by no label"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ helm install unmask helm/unmask --namespace unmask --set image.repository=regist
 ```
 
 Sets of values that are rendered and checked for the newest versions of Kubernetes lie in [`ci`](ci): the least, processors, GPUs, TLS with tokens,
-and autoscaling.
+autoscaling, and [`sized`](ci/sized-values.yaml), the worked example of `docs/operating.md` as a whole, to begin with.
 
 * **Configuration.** `config` has every key of `docs/configuration.md`, as it stands in TOML. The chart's checks hold it against the binary.
   `unmask config check --config FILE` does the same for a rendered ConfigMap. Pods are replaced when it changes. Certificates and keys are read again without that.
@@ -31,8 +31,9 @@ and autoscaling.
   `config.http2.age_seconds` makes clients connect anew now and then, so that new pods get their share.
 * **Going down.** A pod leaves its Services during preStop, says so by health and /readyz for `drain.noticeSeconds`, finishes what is open
   for `drain.graceSeconds`, and is killed only after the sum of these. Give it as long as your longest request takes.
-* **Autoscaling** on passes that wait needs an adapter for pod metrics; `deploy/prometheus/adapter.yaml` has the rules. The
-  processor's share needs none. While a metric that is enabled cannot be read, no pod is taken away.
+* **Autoscaling** on passes a second, or on passes that wait, needs an adapter for pod metrics; `deploy/prometheus/adapter.yaml` has the rules.
+  The processor's share needs none, and is at its limit on processors as soon as there is any work: as the metric that asks for most pods
+  counts, switch `autoscaling.cpu` off where there is an adapter. While a metric that is enabled cannot be read, no pod is taken away.
 * **Metrics** are at port 9464, which never leaves the cluster; `serviceMonitor`, `prometheusRule` and `grafanaDashboard` bring what the
   Prometheus operator and Grafana's sidecar want.
 
