@@ -21,11 +21,13 @@ use unmask_server::Service;
 use unmask_tests::started::Started;
 use unmask_tests::{Root, explain, project, sample, values};
 
-/// Passes that are enough to tell one map from another.
-const FEW: u64 = 300;
+/// Passes with which the search for a fill is cut short: picture, fill and windows have theirs first, and two steps are left.
+const FEW: u64 = 180;
+/// No fill is kept, for whoever asks first would pay for those who come after.
+const FORGETFUL: (&str, &str) = ("fills.max_bytes", "0");
 /// The words with which a client says that it will ask again, and after how long.
 const AGAIN: &str = "; asking again in ";
-/// How a client ends that has been answered with an error, and one whose options are wrong.
+/// How a client ends that has been answered with an error or has nothing to ask about, and one whose options are wrong.
 const ANSWERED: i32 = 1;
 const OPTIONS: i32 = 2;
 
@@ -120,8 +122,13 @@ fn words(output: &Output) -> (String, String) {
 
 /// The answer in process to what the clients ask, and what they have to print of it.
 async fn expected(service: &Service, passes: Option<u64>) -> (v1::ExplainResponse, Line) {
+    let mode = v1::OcclusionMode::Both.into();
+    let method = v1::method::Kind::Occlusion(v1::Occlusion { mode, ..v1::Occlusion::default() });
+    let fill = v1::fill::Kind::Adversarial(v1::AdversarialFill::default());
     let request = v1::ExplainRequest {
         image: sample("astronaut-mouth.png"),
+        method: Some(v1::Method { kind: Some(method), preset: String::new() }),
+        fill: Some(v1::Fill { kind: Some(fill) }),
         outputs: vec![v1::Output::Overlay.into()],
         budget: passes.map(|passes| v1::Budget { max_passes: Some(passes) }),
         ..v1::ExplainRequest::default()
@@ -144,7 +151,7 @@ async fn expected(service: &Service, passes: Option<u64>) -> (v1::ExplainRespons
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_print_the_values_of_an_answer_in_process_and_write_its_overlay() {
-    let server = Started::with(&[]).await;
+    let server = Started::with(&[FORGETFUL]).await;
     let address = server.address.to_string();
     let (answer, line) = expected(&server.service, Some(FEW)).await;
     assert!(line.label == "mouth" && line.truncated, "{line:?}");
@@ -162,7 +169,7 @@ async fn all_print_the_values_of_an_answer_in_process_and_write_its_overlay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_explanation_is_not_called_truncated() {
     let root = Root::new(&["planted-linear"]);
-    let server = Started::over(&root.config(&[("models.default", "planted-linear")])).await;
+    let server = Started::over(&root.config(&[("models.default", "planted-linear"), FORGETFUL])).await;
     let (_, line) = expected(&server.service, None).await;
     assert!(!line.truncated, "{line:?}");
     for client in Client::all() {
@@ -173,7 +180,7 @@ async fn a_whole_explanation_is_not_called_truncated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flat_map_is_printed_as_well() {
     let root = Root::new(&["planted-constant"]);
-    let server = Started::over(&root.config(&[("models.default", "planted-constant")])).await;
+    let server = Started::over(&root.config(&[("models.default", "planted-constant"), FORGETFUL])).await;
     let (answer, line) = expected(&server.service, Some(FEW)).await;
     assert!(values(answer.map.as_ref().unwrap()).iter().all(|value| *value == 0.0), "{line:?}");
     for client in Client::all() {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Lines, Read as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use unmask_protocol::v1;
 use unmask_tests::started::Started;
 use unmask_tests::{explain, project, request, rise, until};
 
-use super::{AGAIN, ANSWERED, Client, FEW, Line, expected, line, output, words};
+use super::{AGAIN, ANSWERED, Client, FEW, FORGETFUL, Line, OPTIONS, expected, line, output, words};
 
 /// A client under way; it ends with the value.
 struct Asking {
@@ -80,6 +81,26 @@ async fn what_is_wrong_is_told_by_its_field_and_not_asked_about_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_is_not_there_is_one_line() {
+    for client in Client::all() {
+        // Nobody listens there, and nobody is asked.
+        let told = client.fails(client.about(Path::new("nowhere.jpg"), "127.0.0.1:1", &[]), ANSWERED);
+        assert!(told.contains("nowhere.jpg") && told.lines().count() == 1, "{}: {told}", client.language);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_that_no_message_can_say_are_a_wrong_option() {
+    for client in Client::all() {
+        for passes in ["-1", "18446744073709551616", "many"] {
+            let told = client.fails(client.command("127.0.0.1:1", &["--passes", passes]), OPTIONS);
+            assert!(told.contains(passes) && told.contains("-passes"), "{}: {told}", client.language);
+            assert!(!told.contains("Traceback"), "{}: {told}", client.language);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_too_large_is_not_sent_again() {
     let server = Started::with(&[("server.max_message_bytes", "1024")]).await;
     for client in Client::all() {
@@ -91,7 +112,7 @@ async fn a_message_that_is_too_large_is_not_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_server_is_asked_again_after_the_time_that_it_names_and_not_past_the_deadline() {
-    let server = Started::with(&[("server.max_jobs", "1"), ("pool.workers", "1")]).await;
+    let server = Started::with(&[("server.max_jobs", "1"), ("pool.workers", "1"), FORGETFUL]).await;
     let address = server.address.to_string();
     let (_, line) = expected(&server.service, Some(FEW)).await;
     for client in Client::all() {
@@ -133,7 +154,7 @@ async fn gate(server: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_not_there_yet_is_asked_again() {
-    let server = Started::with(&[]).await;
+    let server = Started::with(&[FORGETFUL]).await;
     let (_, line) = expected(&server.service, Some(FEW)).await;
     for client in Client::all() {
         let (address, open) = gate(server.address).await;

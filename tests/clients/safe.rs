@@ -5,7 +5,7 @@ use unmask_tests::Root;
 use unmask_tests::started::Started;
 
 use super::keys::{Authority, Files, Signer, claims};
-use super::{ANSWERED, Client, FEW, OPTIONS, expected};
+use super::{ANSWERED, Client, FEW, FORGETFUL, OPTIONS, expected};
 
 struct Safe {
     server: Started,
@@ -22,7 +22,7 @@ async fn start(lines: impl FnOnce(&Files, &Authority) -> String) -> Safe {
     files.write("ca.pem", &authority.pem());
     let tls = format!("[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n");
     let config = files.write("unmask.toml", &(tls + &lines(&files, &authority)));
-    let server = Started::over(&Root::new(&[]).config_over(Some(&config), &[])).await;
+    let server = Started::over(&Root::new(&[]).config_over(Some(&config), &[FORGETFUL])).await;
     Safe { server, files, authority }
 }
 

@@ -1,12 +1,13 @@
 //! Whom to ask: a service in this process or a server. Both answer the same messages.
 
+use std::error::Error;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Response, Status};
 use unmask_protocol::v1;
 use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
@@ -50,11 +51,26 @@ impl Interceptor for Token {
     }
 }
 
+/// What `--server` takes, as its help says it.
+pub(crate) const SERVER: [&str; 2] = [
+    "URL|HOST:PORT",
+    "Ask this server instead of working in process: https://unmask.example:50051, or without TLS http://127.0.0.1:50051, which \
+     127.0.0.1:50051 stands for as well",
+];
+
+/// The server of that name.
+fn endpoint(server: &str) -> anyhow::Result<Endpoint> {
+    let url = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
+    let endpoint = Endpoint::from_shared(url).ok();
+    endpoint.filter(|endpoint| matches!(endpoint.uri().scheme_str(), Some("http" | "https"))).with_context(
+        || format!("--server {server}: a URL with http:// or https://, or HOST:PORT, is needed"),
+    )
+}
+
 /// Connects to a server, by TLS where the URL says https.
-async fn channel(place: &Where, url: &str) -> anyhow::Result<Sealed> {
+async fn channel(place: &Where, server: &str) -> anyhow::Result<Sealed> {
     let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let mut endpoint =
-        Channel::from_shared(url.to_owned()).with_context(|| format!("--server {url} is not a URL"))?;
+    let mut endpoint = endpoint(server)?;
     if endpoint.uri().scheme_str() == Some("https") {
         let mut tls = ClientTlsConfig::new();
         tls = match &place.ca {
@@ -77,7 +93,10 @@ async fn channel(place: &Where, url: &str) -> anyhow::Result<Sealed> {
         Ok(value)
     });
     let token = Token(token.transpose()?);
-    let channel = endpoint.connect().await.with_context(|| format!("cannot reach {url}"))?;
+    let url = endpoint.uri().to_string();
+    let channel = endpoint.connect().await;
+    let channel =
+        channel.map_err(|e| anyhow!("cannot reach {}: {}", url.trim_end_matches('/'), cause(&e)))?;
     Ok(InterceptedService::new(channel, token))
 }
 
@@ -102,13 +121,13 @@ pub(crate) fn config(engine: &Engine, more: &[(String, String)], in_process: boo
 impl Client {
     /// Connects, or loads the models; `progress` is told of passes where the work is done in this process.
     pub(crate) async fn open(place: &Where, progress: Option<Progress>) -> anyhow::Result<Self> {
-        let Some(url) = &place.server else {
+        let Some(server) = &place.server else {
             let config = config(&place.engine, &[], true)?;
             let service =
                 tokio::task::spawn_blocking(move || Service::with_progress(&config, progress)).await??;
             return Ok(Self::InProcess(service));
         };
-        let channel = channel(place, url).await?;
+        let channel = channel(place, server).await?;
         let explanations = ExplanationServiceClient::new(channel.clone())
             .max_decoding_message_size(MOST_ANSWER_BYTES)
             .max_encoding_message_size(usize::MAX);
@@ -201,6 +220,11 @@ fn read<T>(answer: Result<Response<T>, Status>) -> anyhow::Result<T> {
 /// The message, or [`Refused`].
 pub(crate) fn message<T>(answer: Result<T, Status>) -> anyhow::Result<T> {
     answer.map_err(|status| {
+        if is_lost(&status) {
+            let text =
+                format!("the connection to the server was lost: {}; it is safe to ask again", cause(&status));
+            return Refused { code: Code::Unavailable, text }.into();
+        }
         let (code, message, fields) = status_of(&status);
         let text = match fields.as_slice() {
             [] => format!("{message} ({code:?})"),
@@ -208,6 +232,20 @@ pub(crate) fn message<T>(answer: Result<T, Status>) -> anyhow::Result<T> {
         };
         Refused { code, text }.into()
     })
+}
+
+/// Whether a status is no server's, but stands for a connection that broke or could not be had.
+fn is_lost(status: &Status) -> bool {
+    let of_connections = matches!(status.code(), Code::Unknown | Code::Cancelled | Code::Unavailable);
+    of_connections && status.source().is_some()
+}
+
+/// What is under an error: those above it say the same, or that it is an error of transport.
+fn cause<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 /// A status as a person reads it: the wrong fields, else the message with its code.

@@ -116,7 +116,11 @@ fn stems(args: &Explain) -> anyhow::Result<Vec<String>> {
         .images
         .iter()
         .map(|path| {
-            let stem = path.file_stem().context("a picture has no file name")?.to_string_lossy().into_owned();
+            // Paths without a last name, such as "." and "..", are of folders.
+            let stem = path.file_stem().with_context(|| {
+                format!("{} is a folder; name the pictures that are in it", path.display())
+            })?;
+            let stem = stem.to_string_lossy().into_owned();
             if !seen.insert(stem.clone()) {
                 bail!("two pictures are named {stem}, their files would overwrite each other; explain them one by one");
             }

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -81,6 +83,79 @@ fn a_wrong_command_line_is_two_and_names_what_is_wrong() {
     let output = run(&["explain", MOUTH, "--param", "bogus=1"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("its parameters are: masks, grid, keep_probability"));
+}
+
+#[test]
+fn a_folder_is_no_picture() {
+    for folder in [".", "models/.."] {
+        let output = run(&["explain", folder]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert!(
+            said.contains(&format!("{folder} is a folder")) && said.contains("name the pictures"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_server_is_named_by_its_url_or_by_host_and_port() {
+    let (_server, address) = serve(&[]);
+    for server in [address.clone(), format!("http://{address}")] {
+        let output = run(&["models", "--server", &server]);
+        assert!(output.status.success(), "{server}: {}", text(&output.stderr));
+    }
+    let help = text(&run(&["predict", "--help"]).stdout);
+    assert!(help.contains("--server <URL|HOST:PORT>"), "{help}");
+}
+
+#[test]
+fn a_server_that_is_not_one_is_told_once() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let url = format!("http://{nobody}");
+    let cases = [
+        (&*nobody, format!("cannot reach {url}: Connection refused (os error 111)")),
+        (&*url, format!("cannot reach {url}: Connection refused (os error 111)")),
+        ("ftp://here", "--server ftp://here: a URL with http:// or https://, or HOST:PORT, is needed".into()),
+        ("http://", "--server http://: a URL with http:// or https://, or HOST:PORT, is needed".into()),
+        ("no host", "--server no host: a URL with http:// or https://, or HOST:PORT, is needed".into()),
+    ];
+    for (server, wanted) in cases {
+        let output = run(&["models", "--server", server]);
+        assert_eq!(output.status.code(), Some(1), "{server}");
+        assert_eq!(text(&output.stderr), format!("unmask: {wanted}\n"));
+    }
+}
+
+/// Takes connections one after the other, and closes each when most of a sample has come.
+fn breaking() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            // An error is a client that has gone first.
+            let _ = connection.read_exact(&mut [0; 20_000]);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_connection_that_is_lost_is_called_that_and_not_held_against_the_picture() {
+    let server = breaking().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = unmask();
+    command.args(["explain", MOUTH, REAL, "--server", &server, "--out"]).arg(dir.path());
+    for command in [&mut command, unmask().args(["predict", MOUTH, REAL, "--server", &server])] {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert_eq!(said.lines().count(), 2, "{said}");
+        for line in said.lines() {
+            assert!(line.contains(": the connection to the server was lost: "), "{said}");
+            assert!(line.ends_with("; it is safe to ask again"), "{said}");
+        }
+    }
 }
 
 #[test]

@@ -38,6 +38,15 @@ const (
 	tries     = 10
 )
 
+// Each window hidden, and shown alone, over the same picture changed so that the detector decides otherwise. Over a colour, a map of
+// a detector of manipulation shows above all that a patch looks manipulated.
+var (
+	method = &unmaskv1.Method{Kind: &unmaskv1.Method_Occlusion{
+		Occlusion: &unmaskv1.Occlusion{Mode: unmaskv1.OcclusionMode_OCCLUSION_MODE_BOTH},
+	}}
+	fill = &unmaskv1.Fill{Kind: &unmaskv1.Fill_Adversarial{Adversarial: &unmaskv1.AdversarialFill{}}}
+)
+
 var (
 	ca      = flag.String("ca", "", "authorities of the server's certificate (PEM); plaintext without it")
 	cert    = flag.String("cert", "", "own certificate (PEM), where the server wants one")
@@ -169,7 +178,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	request := &unmaskv1.ExplainRequest{Image: image}
+	request := &unmaskv1.ExplainRequest{Image: image, Method: method, Fill: fill}
 	if *overlay != "" {
 		request.Outputs = []unmaskv1.Output{unmaskv1.Output_OUTPUT_OVERLAY}
 	}

@@ -18,6 +18,7 @@ from google.rpc import error_details_pb2 as details
 from grpc_status import rpc_status
 from unmask.v1 import explanation_service_pb2 as messages
 from unmask.v1 import explanation_service_pb2_grpc as services
+from unmask.v1 import method_pb2 as methods
 from unmask.v1 import result_pb2 as results
 
 # With all its pictures an answer is larger than the 4 MiB that gRPC receives where nothing is said.
@@ -25,6 +26,10 @@ LARGEST = 32 << 20
 # Requests take turns over all addresses of a name, such as those of a headless Service.
 BALANCING = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
 TRIES = 10
+# Each window hidden, and shown alone, over the same picture changed so that the detector decides otherwise. Over a colour, a map of
+# a detector of manipulation shows above all that a patch looks manipulated.
+METHOD = methods.Method(occlusion=methods.Occlusion(mode=methods.OCCLUSION_MODE_BOTH))
+FILL = methods.Fill(adversarial=methods.AdversarialFill())
 
 
 def connect(args: argparse.Namespace) -> grpc.Channel:
@@ -92,6 +97,13 @@ def told(answer: messages.ExplainResponse) -> str:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
+def passes(text: str) -> int:
+    """What the message's field can hold; whether it is enough, the server says."""
+    if not text.isdecimal() or int(text) >= 1 << 64:
+        raise argparse.ArgumentTypeError(f"got {text}, a whole number from 0 to 2**64 - 1 is needed")
+    return int(text)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("address", help="HOST:PORT")
@@ -101,7 +113,7 @@ def main() -> int:
     parser.add_argument("--key", type=Path, help="its private key (PEM)")
     parser.add_argument("--token", type=Path, help="file of a bearer token")
     parser.add_argument("--overlay", type=Path, help="where to write the map over the picture (PNG)")
-    parser.add_argument("--passes", type=int, help="most forward passes to spend")
+    parser.add_argument("--passes", type=passes, help="most forward passes to spend")
     parser.add_argument("--seconds", type=float, default=120.0, help="how long to wait, all tries together")
     args = parser.parse_args()
     if args.token and not args.ca:
@@ -110,7 +122,7 @@ def main() -> int:
         parser.error("--cert and --key need each other")
     if args.cert and not args.ca:
         parser.error("--cert and --key need --ca: a certificate is shown over TLS only")
-    request = messages.ExplainRequest(image=args.image.read_bytes())
+    request = messages.ExplainRequest(image=args.image.read_bytes(), method=METHOD, fill=FILL)
     if args.overlay:
         request.outputs.append(messages.OUTPUT_OVERLAY)
     if args.passes is not None:
@@ -130,4 +142,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.exit(str(error))

@@ -46,7 +46,7 @@ struct Args {
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// Most forward passes to spend
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     passes: Option<u64>,
     /// How long to wait, all tries together
     #[arg(long, default_value_t = 120.0)]
@@ -67,6 +67,20 @@ struct Line<'a> {
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// What is asked, but for the options: each window hidden, and shown alone, over the same picture changed so that the detector
+/// decides otherwise. Over a colour, a map of a detector of manipulation shows above all that a patch looks manipulated.
+fn question(image: Vec<u8>) -> v1::ExplainRequest {
+    let mode = v1::OcclusionMode::Both.into();
+    let occlusion = v1::method::Kind::Occlusion(v1::Occlusion { mode, ..v1::Occlusion::default() });
+    let adversarial = v1::fill::Kind::Adversarial(v1::AdversarialFill::default());
+    v1::ExplainRequest {
+        image,
+        method: Some(v1::Method { kind: Some(occlusion), preset: String::new() }),
+        fill: Some(v1::Fill { kind: Some(adversarial) }),
+        ..v1::ExplainRequest::default()
+    }
 }
 
 /// A client for each address of the name, such as those of a headless Service, for tries to take turns: `Channel::balance_list`
@@ -175,13 +189,18 @@ fn told(answer: &v1::ExplainResponse) -> anyhow::Result<String> {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    let args = Args::parse();
+async fn main() -> ExitCode {
+    run(Args::parse()).await.unwrap_or_else(|error| {
+        eprintln!("{error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let message = v1::ExplainRequest {
-        image: read(&args.image)?,
         outputs: args.overlay.iter().map(|_| v1::Output::Overlay.into()).collect(),
         budget: args.passes.map(|passes| v1::Budget { max_passes: Some(passes) }),
-        ..v1::ExplainRequest::default()
+        ..question(read(&args.image)?)
     };
     let token = match &args.token {
         Some(file) => Some(format!("Bearer {}", String::from_utf8(read(file)?)?.trim()).parse()?),
@@ -201,7 +220,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     };
     if let Some(file) = &args.overlay {
-        std::fs::write(file, &answer.overlay_png)?;
+        let written = std::fs::write(file, &answer.overlay_png);
+        written.with_context(|| format!("cannot write {}", file.display()))?;
     }
     println!("{}", told(&answer)?);
     Ok(ExitCode::SUCCESS)
