@@ -12,8 +12,12 @@ pub(crate) fn run(action: &ConfigAction) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     match action {
         ConfigAction::Check(args) => {
-            secure(&read(args)?)?;
+            let config = read(args)?;
+            secure(&config)?;
             writeln!(out, "the configuration is right")?;
+            for lack in config.not_built() {
+                writeln!(std::io::stderr(), "unmask: pool.devices: {lack}, which this one is not")?;
+            }
         }
         ConfigAction::Show(args) => write!(out, "{}", read(args)?.shown()?)?,
         ConfigAction::Schema => writeln!(out, "{:#}", schema())?,

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::process::{Command, Output};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 /// Runs the program with a file, variables of the environment and arguments, and nothing else that configures it.
 fn run(file: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
@@ -14,6 +16,17 @@ fn run(file: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// Runs the program with a configuration of this name, of which nothing else is known, and this on its standard input.
+fn piped(arguments: &[&str], name: &Path, input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unmask"));
+    command.env_clear().args(arguments).arg("--config").arg(name);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Whoever does not read it has closed it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -23,13 +36,23 @@ fn a_wrong_configuration_is_told_by_key_before_anything_is_bound() {
     /// File, variables, arguments, what is said.
     type Case =
         (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str], &'static str);
-    let cases: [Case; 28] = [
+    let cases: [Case; 38] = [
         ("[pool]\nbach = 3\n", &[], &[], "pool.bach"),
-        ("[pol]\nbatch = 3\n", &[], &[], "there is no such key, there are server, http2, tls"),
+        ("[colour]\nred = 3\n", &[], &[], "there is no such key, there are server, http2, tls"),
+        ("[pol]\nbatch = 3\n", &[], &[], "did you mean pool?"),
+        ("[sever]\nlisten = \"x\"\n", &[], &[], "did you mean server?"),
+        ("[tenant.x]\nburst = 1.0\n", &[], &[], "did you mean tenants?"),
+        ("listen = \"0.0.0.0:1\"\n", &[], &[], "did you mean server.listen?"),
         ("", &[("UNMASK_POOL__BATCHES", "3")], &[], "did you mean pool.batch?"),
         ("", &[], &["--set", "http2.max_stream=3"], "did you mean http2.max_streams?"),
         ("[pool]\nbatch = \"many\"\n", &[], &[], "pool.batch (in "),
-        ("[pool]\nbatch = 0\n", &[], &[], "pool.batch is 0, allowed is 1 to 1024"),
+        ("[pool]\nbatch = 0\n", &[], &[], "unmask.toml) is 0, allowed is 1 to 1024"),
+        (
+            "",
+            &[("UNMASK_POOL__BATCH", "0")],
+            &[],
+            "pool.batch (in the environment) is 0, allowed is 1 to 1024",
+        ),
         ("pool = 3\n", &[], &[], "got 3, allowed is a section"),
         ("[pool\n", &[], &[], "TOML parse error at line 1"),
         ("", &[], &["--set", "pool.calibration=now"], "got \"now\", allowed are off, cached, load, anew"),
@@ -51,7 +74,17 @@ fn a_wrong_configuration_is_told_by_key_before_anything_is_bound() {
         ("[auth]\njwks = \"\"\naudience = \"a\"\n", &[], &[], "auth.jwks is empty"),
         ("[admin]\nlisten = \"127.0.0.1:50051\"\n", &[], &[], "each needs a port of its own"),
         ("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://me:secret@h:1")], &[], "is \"grpc://***@h:1\""),
-        ("[models.workers]\na = 0\n", &[], &[], "models.workers.a is 0, allowed is 1 to 256"),
+        ("[models.workers]\na = 0\n", &[], &[], "unmask.toml) is 0, allowed is 1 to 256"),
+        ("[server]\nlisten = 50051\n", &[], &[], "got 50051, allowed is ADDRESS:PORT"),
+        ("[admin]\nlisten = 9464\n", &[], &[], "got 9464, allowed is ADDRESS:PORT"),
+        ("[server]\nmax_bytes = 1048576\n", &[], &[], "it must hold at least two messages"),
+        ("[tenants.a]\npasses_per_second = 1.0\n", &[], &[], "set auth.jwks or tls.client_ca"),
+        (
+            "[tls]\n[auth]\n[tenants.a]\n[tenants.b]\n",
+            &[],
+            &[],
+            "tenants has a, b, and nothing tells who asks",
+        ),
     ];
     for (file, variables, arguments, said) in cases {
         for command in [&["serve"][..], &["config", "check"]] {
@@ -75,6 +108,75 @@ fn a_wrong_configuration_is_told_by_key_before_anything_is_bound() {
         (output.status.code(), text(&output.stdout).as_str()),
         (Some(0), "the configuration is right\n")
     );
+}
+
+#[test]
+fn a_configuration_may_come_through_a_pipe_or_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let through = |name: &Path, command: &[&str], file: &'static str| {
+        if name != fifo {
+            return piped(command, name, file);
+        }
+        let (to, (opened, done)) = (fifo.clone(), std::sync::mpsc::channel());
+        std::thread::spawn(move || opened.send(std::fs::write(to, file)));
+        let output = piped(command, name, "");
+        // Were it not opened, the writer would wait for ever.
+        assert!(done.recv_timeout(std::time::Duration::from_secs(60)).is_ok(), "{}", text(&output.stderr));
+        output
+    };
+    for (name, told) in [
+        (Path::new("-"), "standard input"),
+        (Path::new("/dev/stdin"), "/dev/stdin"),
+        (&fifo, &*fifo.to_string_lossy()),
+    ] {
+        let output = through(name, &["config", "check"], "[server]\ninsecure = true\n");
+        let right = (Some(0), "the configuration is right\n".to_owned());
+        assert_eq!((output.status.code(), text(&output.stdout)), right, "{}", text(&output.stderr));
+        for command in [&["serve"][..], &["config", "check"]] {
+            for (file, said) in [
+                ("[pool]\nbach = 3\n", format!("pool.bach (in {told}): there is no such key")),
+                ("[pool\n", format!("in {told}")),
+                ("", format!("{told} is empty")),
+            ] {
+                let output = through(name, command, file);
+                assert!(text(&output.stderr).contains(&said), "{}", text(&output.stderr));
+                assert_eq!(output.status.code(), Some(78));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_is_no_file_or_no_text_is_told_with_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("bytes.toml"), [0xff, 0xfe]).unwrap();
+    for (name, said) in [
+        ("", "Is a directory"),
+        ("none.toml", "No such file"),
+        ("bytes.toml", "stream did not contain valid UTF-8"),
+    ] {
+        let path = dir.path().join(name);
+        let output = piped(&["config", "check"], &path, "");
+        let (told, whole) = (text(&output.stderr), format!("{} cannot be read: {said}", path.display()));
+        assert!(told.contains(&whole), "{told}");
+        assert_eq!(output.status.code(), Some(78));
+    }
+}
+
+#[test]
+fn devices_that_this_binary_was_not_built_for_are_told_by_the_check() {
+    let file = "[pool]\ndevices = [\"cpu\", \"cuda:1\", \"tensorrt:0\"]\n";
+    let output = run(file, &[], &["config", "check", "--insecure"]);
+    assert_eq!(text(&output.stdout), "the configuration is right\n");
+    let needed = |device: &str, feature: &str| {
+        format!("device {device} needs a binary built with the cargo feature \"{feature}\"")
+    };
+    let told = text(&output.stderr);
+    assert!(!told.contains("device cpu"), "{told}");
+    assert_eq!(told.contains(&needed("cuda:1", "cuda")), !cfg!(feature = "cuda"), "{told}");
+    assert_eq!(told.contains(&needed("tensorrt:0", "tensorrt")), !cfg!(feature = "tensorrt"), "{told}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::Faults;
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
     /// Address and port; nothing listens where none is named.
+    #[schemars(extend("format" = "ADDRESS:PORT"))]
     pub listen: Option<String>,
 }
 

@@ -120,8 +120,14 @@ impl Auth {
     }
 }
 
-/// Checks every tenant, and that no certificate stands for two.
-pub(super) fn check(tenants: &BTreeMap<String, Tenant>, faults: &mut Faults) {
+/// Checks every tenant, that no certificate stands for two, and that it is known who asks: limits of nobody hold for nobody.
+pub(super) fn check(tenants: &BTreeMap<String, Tenant>, known: bool, faults: &mut Faults) {
+    if !known && !tenants.is_empty() {
+        let names = tenants.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        faults.add(format!(
+            "tenants has {names}, and nothing tells who asks: set auth.jwks or tls.client_ca, or leave tenants out"
+        ));
+    }
     let mut owners = BTreeMap::new();
     for (name, tenant) in tenants {
         for (key, value) in [("passes_per_second", tenant.passes_per_second), ("burst", tenant.burst)] {

@@ -55,12 +55,12 @@ pub(super) fn faults(given: &Value) -> Vec<String> {
     faults
 }
 
-/// Values that lie outside of their bounds.
-pub(super) fn out_of_bounds(config: &Config) -> Vec<String> {
+/// Values that lie outside of their bounds, each with where it was given.
+pub(super) fn out_of_bounds(config: &Config, given: Option<&Value>) -> Vec<String> {
     // What cannot be told as JSON would be a bug of ours, which the test of every key finds.
-    let given = serde_json::to_value(config).unwrap_or_default();
+    let values = serde_json::to_value(config).unwrap_or_default();
     let mut faults = Vec::new();
-    outside(&given, schema(), String::new(), &mut faults);
+    outside(&values, given, schema(), String::new(), &mut faults);
     faults
 }
 
@@ -68,6 +68,12 @@ pub(super) fn out_of_bounds(config: &Config) -> Vec<String> {
 fn meant(node: &Json) -> &Json {
     let parts = node["anyOf"].as_array().into_iter().flatten();
     parts.into_iter().find(|part| part["type"] != "null").unwrap_or(node)
+}
+
+/// Whether a node is of a kind; what may be missing is of two.
+fn is(node: &Json, kind: &str) -> bool {
+    let of = &node["type"];
+    *of == *kind || of.as_array().is_some_and(|kinds| kinds.contains(&kind.into()))
 }
 
 /// The node below a table's node that a name leads to.
@@ -78,6 +84,21 @@ fn below<'a>(node: &'a Json, name: &str) -> Option<&'a Json> {
 
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn is_section(node: &Json) -> bool {
+    is(meant(node), "object")
+}
+
+/// Every section, in the order of the page.
+fn sections(node: &Json, path: &str) -> Vec<String> {
+    let properties = meant(node)["properties"].as_object().into_iter().flatten();
+    let inner = properties.filter(|(_, property)| is_section(property)).flat_map(|(name, property)| {
+        let path = join(path, name);
+        let below = sections(property, &path);
+        std::iter::once(path).chain(below)
+    });
+    inner.collect()
 }
 
 /// Goes through all keys that hold a value.
@@ -112,7 +133,11 @@ fn allowed(node: &Json) -> String {
     let of = below.into_iter().find(|below| below.is_object()).unwrap_or(inner);
     match (&of["minimum"], &of["maximum"]) {
         (Json::Number(least), Json::Number(most)) => format!("{least} to {most}"),
-        _ => words(of).collect::<Vec<_>>().join(", "),
+        _ => match of["format"].as_str() {
+            // Numbers have formats too, those of Rust's types.
+            Some(format) if is(of, "string") => format.to_owned(),
+            Some(_) | None => words(of).collect::<Vec<_>>().join(", "),
+        },
     }
 }
 
@@ -145,7 +170,7 @@ fn strange(given: &Value, node: &Json, path: String, faults: &mut Vec<String>) {
         match below(node, name) {
             Some(inner) => strange(value, inner, path, faults),
             None => {
-                let hint = hint(&path, node);
+                let hint = hint(&path, matches!(value.kind, ValueKind::Table(_)), node);
                 faults.push(format!("{path}{}: there is no such key, {hint}", place(value)));
             }
         }
@@ -154,8 +179,7 @@ fn strange(given: &Value, node: &Json, path: String, faults: &mut Vec<String>) {
 
 /// What a value should be, where it is something else. Outside of a file all values are words, of which numbers are made.
 fn wanted(given: &ValueKind, node: &Json) -> Option<String> {
-    let kind = &meant(node)["type"];
-    let is = |name: &str| *kind == *name || kind.as_array().is_some_and(|kinds| kinds.contains(&name.into()));
+    let is = |kind: &str| is(meant(node), kind);
     let text = given.to_string();
     let mut words = words(meant(node)).peekable();
     let (fits, wanted) = if words.peek().is_some() {
@@ -169,7 +193,8 @@ fn wanted(given: &ValueKind, node: &Json) -> Option<String> {
     } else if is("array") {
         (matches!(given, ValueKind::Array(_)), "is a list of words")
     } else if is("string") {
-        (matches!(given, ValueKind::String(_)), "is a word")
+        let formed = !allowed(node).is_empty();
+        (matches!(given, ValueKind::String(_)), if formed { "is" } else { "is a word" })
     } else {
         (matches!(given, ValueKind::Table(_)), "is a section")
     };
@@ -201,8 +226,8 @@ fn place(value: &Value) -> String {
     String::new()
 }
 
-/// What is meant by a key that there is not, or which there are beside it.
-fn hint(path: &str, node: &Json) -> String {
+/// What is meant by a key or a section that there is not, or which there are beside it.
+fn hint(path: &str, section: bool, node: &Json) -> String {
     /// Likeness of a slip of the pen.
     const ALIKE: f64 = 0.7;
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
@@ -212,7 +237,10 @@ fn hint(path: &str, node: &Json) -> String {
         let tail = strsim::normalized_damerau_levenshtein(&last(path), &last(key)) - 0.1;
         whole.max(tail)
     };
-    let scored = keys().into_iter().map(|key| (alike(&key.path), key.path));
+    let known =
+        if section { sections(schema(), "") } else { keys().into_iter().map(|key| key.path).collect() };
+    // Of those that are equally alike the first counts, which is the last one from behind.
+    let scored = known.into_iter().rev().map(|key| (alike(&key), key));
     match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((score, key)) if score >= ALIKE => format!("did you mean {key}?"),
         Some(_) | None => {
@@ -223,24 +251,30 @@ fn hint(path: &str, node: &Json) -> String {
     }
 }
 
-fn outside(given: &Json, node: &Json, path: String, faults: &mut Vec<String>) {
+fn outside(value: &Json, given: Option<&Value>, node: &Json, path: String, faults: &mut Vec<String>) {
     let of = meant(node);
-    match given {
+    let place = || given.map(place).unwrap_or_default();
+    match value {
         Json::Object(table) => {
+            let given = |name: &str| match given.map(|given| &given.kind) {
+                Some(ValueKind::Table(table)) => table.get(name),
+                Some(_) | None => None,
+            };
             for (name, value) in table {
                 if let Some(inner) = below(node, name) {
-                    outside(value, inner, join(&path, name), faults);
+                    outside(value, given(name), inner, join(&path, name), faults);
                 }
             }
         }
         Json::Number(_) => {
             let beyond = |bound: &str, is: fn(f64, f64) -> bool| {
-                given.as_f64().zip(of[bound].as_f64()).is_some_and(|(value, bound)| is(value, bound))
+                value.as_f64().zip(of[bound].as_f64()).is_some_and(|(value, bound)| is(value, bound))
             };
             if beyond("minimum", |value, least| value < least)
                 || beyond("maximum", |value, most| value > most)
             {
-                faults.push(format!("{path} is {given}, allowed is {} to {}", of["minimum"], of["maximum"]));
+                let (least, most, place) = (&of["minimum"], &of["maximum"], place());
+                faults.push(format!("{path}{place} is {value}, allowed is {least} to {most}"));
             }
         }
         Json::Array(values) => {
@@ -248,8 +282,8 @@ fn outside(given: &Json, node: &Json, path: String, faults: &mut Vec<String>) {
             let count = values.len() as u64;
             let few = bound("minItems").is_some_and(|least| count < least);
             if few || bound("maxItems").is_some_and(|most| count > most) {
-                let (least, most) = (&of["minItems"], &of["maxItems"]);
-                faults.push(format!("{path} has {count} values, allowed are {least} to {most}"));
+                let (least, most, place) = (&of["minItems"], &of["maxItems"], place());
+                faults.push(format!("{path}{place} has {count} values, allowed are {least} to {most}"));
             }
         }
         Json::Null | Json::Bool(_) | Json::String(_) => {}
@@ -284,13 +318,13 @@ mod tests {
 
     #[test]
     fn defaults_lie_within_their_bounds() {
-        assert_eq!(out_of_bounds(&Config::default()), Vec::<String>::new());
-        assert_eq!(out_of_bounds(&Config::default().serving()), Vec::<String>::new());
+        assert_eq!(out_of_bounds(&Config::default(), None), Vec::<String>::new());
+        assert_eq!(out_of_bounds(&Config::default().serving(), None), Vec::<String>::new());
     }
 
     #[test]
     fn a_slip_of_the_pen_is_told_with_what_was_meant() {
-        let hint = |path: &str| hint(path, &schema()["properties"]["pool"]);
+        let hint = |path: &str| hint(path, false, &schema()["properties"]["pool"]);
         assert_eq!(hint("pool.batches"), "did you mean pool.batch?");
         assert_eq!(hint("batch"), "did you mean pool.batch?");
         assert_eq!(hint("http2.max_stream"), "did you mean http2.max_streams?");
@@ -298,5 +332,20 @@ mod tests {
             hint("pool.colour"),
             "there are workers, threads, batch, calibration, cache, weights, devices, fallback"
         );
+        assert_eq!(hint("listen"), "did you mean server.listen?");
+    }
+
+    #[test]
+    fn a_section_that_there_is_not_is_held_against_sections() {
+        assert_eq!(sections(schema(), "")[..3], ["server", "http2", "tls"]);
+        for (path, meant) in [
+            ("sever", "server"),
+            ("tenant", "tenants"),
+            ("weights", "pool.weights"),
+            ("models.worker", "models.workers"),
+        ] {
+            assert_eq!(hint(path, true, schema()), format!("did you mean {meant}?"));
+        }
+        assert!(hint("batch", true, schema()).starts_with("there are server, "));
     }
 }

@@ -14,6 +14,7 @@ mod models;
 mod onnxruntime;
 mod pool;
 mod server;
+mod source;
 mod telemetry;
 mod tls;
 mod transport;
@@ -21,11 +22,11 @@ mod transport;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ::config::{Environment, File, FileFormat};
+use ::config::{Environment, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use unmask_pool::Settings;
+use unmask_pool::{BackendError, Settings};
 
 pub(crate) use self::admin::Admin;
 pub(crate) use self::audit::Audit;
@@ -40,6 +41,7 @@ pub use self::pool::CalibrationWord;
 use self::pool::Pool;
 pub(crate) use self::pool::Weights;
 pub(crate) use self::server::Server;
+use self::source::Text;
 pub(crate) use self::telemetry::Telemetry;
 pub(crate) use self::telemetry::masked;
 pub(crate) use self::tls::Tls;
@@ -91,7 +93,15 @@ const OF_OTHERS: [(&str, &str); 3] = [
 /// Why a configuration is refused.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// It cannot be read, or a key or type is wrong.
+    /// Its file cannot be read.
+    #[error("the configuration {name} cannot be read")]
+    Open {
+        /// The file, or standard input.
+        name: String,
+        /// The system's own words.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or a type is wrong.
     #[error("the configuration cannot be read")]
     Read(#[from] ::config::ConfigError),
     /// Keys or values are wrong; all of them.
@@ -115,8 +125,8 @@ const LISTS: [&str; 5] =
     ["pool.devices", "models.operators", "models.domains", "models.pinned", "auth.algorithms"];
 
 impl Config {
-    /// Reads the file, if one is named, the environment variables `UNMASK_...` and the overrides, in this order.
-    /// `ORT_DYLIB_PATH` names the library where nothing else does, and OpenTelemetry's own variables the collector.
+    /// Reads the file, if one is named (`-` is standard input), the environment variables `UNMASK_...` and the overrides, in this
+    /// order. `ORT_DYLIB_PATH` names the library where nothing else does, and OpenTelemetry's own variables the collector.
     ///
     /// # Errors
     /// [`ConfigError`] names every wrong key or value.
@@ -152,7 +162,7 @@ impl Config {
             }
         }
         if let Some(file) = file {
-            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+            builder = builder.add_source(Text::read(file)?);
         }
         let mut environment = environment;
         for key in LISTS {
@@ -177,18 +187,19 @@ impl Config {
         if !faults.is_empty() {
             return Err(ConfigError::Wrong(faults));
         }
-        let mut config: Self = given.try_deserialize()?;
+        let mut config: Self = given.cache.clone().try_deserialize()?;
         config.telemetry.resource = resource;
-        config.check()?;
+        config.check(&given.cache)?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
-        let mut faults = Faults(keys::out_of_bounds(self));
+    /// Checks what has come of what was given.
+    fn check(&self, given: &Value) -> Result<(), ConfigError> {
+        let mut faults = Faults(keys::out_of_bounds(self, Some(given)));
         self.server.check(&mut faults);
         self.tls.check(&mut faults);
         self.auth.check(&mut faults);
-        auth::check(&self.tenants, &mut faults);
+        auth::check(&self.tenants, self.auth.jwks.is_some() || self.tls.client_ca.is_some(), &mut faults);
         self.models.check(&mut faults);
         self.pool.check(&mut faults);
         self.log.check(&mut faults);
@@ -220,6 +231,11 @@ impl Config {
         let mut all = toml::Table::try_from(self)?;
         all.iter_mut().for_each(|(_, value)| mask(value));
         Ok(toml::to_string_pretty(&all)?)
+    }
+
+    /// Devices that this binary was not built for. They are no fault, as what is looked at here may be meant to serve elsewhere.
+    pub fn not_built(&self) -> impl Iterator<Item = BackendError> {
+        self.pool.not_built()
     }
 
     /// This one with what a server has where nothing is said: it runs long enough to be worth a few seconds of measuring, and

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use unmask_pool::{Calibrating, Device, Fallback, Settings};
+use unmask_pool::{BackendError, Calibrating, Device, Fallback, Settings};
 
 use super::Faults;
 
@@ -96,6 +96,19 @@ impl Pool {
                 faults.add(format!("pool.devices: {error}"));
             }
         }
+    }
+
+    /// Devices that this binary was not built for, each with what it needs.
+    pub(super) fn not_built(&self) -> impl Iterator<Item = BackendError> {
+        self.devices.iter().filter_map(|device| {
+            let device = device.parse().ok()?;
+            let (built, feature) = match device {
+                Device::Cpu => return None,
+                Device::Cuda(_) => (cfg!(feature = "cuda"), "cuda"),
+                Device::TensorRt(_) => (cfg!(feature = "tensorrt"), "tensorrt"),
+            };
+            (!built).then_some(BackendError::NotBuilt { device, feature })
+        })
     }
 
     /// What the pool needs to know, where so many jobs may have a place.

@@ -10,6 +10,7 @@ use super::Faults;
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Address and port of the gRPC socket.
+    #[schemars(extend("format" = "ADDRESS:PORT"))]
     pub listen: String,
     /// Whether it may serve without TLS, or to whoever comes.
     pub insecure: bool,
@@ -55,7 +56,7 @@ impl Server {
         if self.max_bytes < 2 * self.max_message_bytes as u64 {
             let (max_bytes, most) = (self.max_bytes, self.max_message_bytes);
             faults.add(format!(
-                "server.max_bytes is {max_bytes}, it holds at least two messages of server.max_message_bytes ({most})"
+                "server.max_bytes is {max_bytes}, it must hold at least two messages of server.max_message_bytes ({most})"
             ));
         }
     }
