@@ -44,7 +44,7 @@ pub(crate) enum Command {
 /// Where the configuration comes from; each line over the one before.
 #[derive(Group)]
 pub(crate) struct Engine {
-    /// Configuration file (TOML)
+    /// Configuration file (TOML); - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Any configuration value, such as pool.batch=8; also as UNMASK_POOL__BATCH=8 in the environment
@@ -110,8 +110,9 @@ pub(crate) struct ProveModel {
 /// In process or remote.
 #[derive(Group)]
 pub(crate) struct Where {
-    /// Ask this server instead of working in process, such as http://127.0.0.1:50051 or https://unmask.example:50051
-    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "set", "models", "onnxruntime"])]
+    /// Ask this server instead of working in process: https://unmask.example:50051, or without TLS http://127.0.0.1:50051, which
+    /// 127.0.0.1:50051 stands for as well
+    #[arg(long, value_name = "URL|HOST:PORT", conflicts_with_all = ["config", "set", "models", "onnxruntime"])]
     pub(crate) server: Option<String>,
     /// Certificates (PEM) that the server's is believed by; default: the system's
     #[arg(long, value_name = "FILE", requires = "server")]

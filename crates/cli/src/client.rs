@@ -51,13 +51,6 @@ impl Interceptor for Token {
     }
 }
 
-/// What `--server` takes, as its help says it.
-pub(crate) const SERVER: [&str; 2] = [
-    "URL|HOST:PORT",
-    "Ask this server instead of working in process: https://unmask.example:50051, or without TLS http://127.0.0.1:50051, which \
-     127.0.0.1:50051 stands for as well",
-];
-
 /// The server of that name.
 fn endpoint(server: &str) -> anyhow::Result<Endpoint> {
     let url = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };

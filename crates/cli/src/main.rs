@@ -21,14 +21,14 @@ mod text;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::Parser as _;
 
 use unmask_server::{ConfigError, StartError};
 
 use args::{Args, Command, Models, ModelsAction};
 
 fn main() -> ExitCode {
-    let args = Args::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let args = Args::parse();
     // Alone in its process: threads of a runtime would count against its limits.
     if let Command::ProveModel(args) = &args.command {
         return prove::run(args);
@@ -62,15 +62,6 @@ fn main() -> ExitCode {
         Err(error) if closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
-}
-
-/// What can be typed, with the words of what is read elsewhere.
-fn command() -> clap::Command {
-    let [value, help] = client::SERVER;
-    Args::command().mut_subcommands(|command| {
-        let is_remote = command.get_arguments().any(|arg| arg.get_id() == "server");
-        if is_remote { command.mut_arg("server", |arg| arg.value_name(value).help(help)) } else { command }
-    })
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.
