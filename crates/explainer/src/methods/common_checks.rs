@@ -13,7 +13,7 @@ use super::{
 };
 use crate::segment::{grid, rank};
 
-const SIDE: usize = 16;
+pub(super) const SIDE: usize = 16;
 /// Weights of the 4 x 4 cells of a linear model: all different, both signs.
 const WEIGHTS: [f32; 16] =
     [5.0, -3.0, 1.0, -7.0, 9.0, -11.0, 3.0, 13.0, -1.0, 7.0, -5.0, 11.0, -9.0, 15.0, -13.0, 17.0];
@@ -63,6 +63,7 @@ fn ask(
         image_score,
         fill_score,
         forward,
+        watch: &(),
     })
 }
 

@@ -24,12 +24,12 @@
 //! Departures from shap: values are found without singling out one segment to carry the constraint, so that a singular
 //! system treats all alike; sets of the middle size are paired too; no segment is dropped by a lasso.
 
-use std::ops::ControlFlow;
+use std::ops::Range;
 
 use unmask_core::{Ended, ForwardError, Kind, Param, Preset, ROUND, Reading};
 
 use super::linear::{self, Row, Sums, line};
-use super::{Context, Explanation, Figures, paint};
+use super::{Context, Errors, Explanation, Figures, paint};
 use crate::catalogue::Descriptor;
 use sets::Sets;
 
@@ -82,25 +82,31 @@ impl KernelShap {
             ended = context.forward.run(&mut rounds, &mut |_, scores| {
                 // The fill's score is taken off first: a model that never changes its mind then adds exact zeros.
                 fold.add(scores.rows().map(|row| context.target.value(row) - context.fill_score), &sets);
-                ControlFlow::Continue(())
+                context.shown(fold.scores.len() as u64, || Some(found(&fold, &sets, context, Ended::Budget)))
             })?;
-            if fold.folded == 0 {
+            if fold.scores.is_empty() {
                 return Err(ForwardError::Unanswered(ended));
             }
         }
         if ended == Ended::All && (sets.len() as u64) < self.announced() {
             ended = Ended::Stopped;
         }
-        Ok(Explanation {
-            map: paint(&fold.finish(&sets), context.segments),
-            reading: Reading::Evidence,
-            figures: Figures {
-                intercept: Some(context.fill_score),
-                total: Some(total),
-                ..Figures::default()
-            },
-            ended,
-        })
+        Ok(found(&fold, &sets, context, ended))
+    }
+}
+
+/// What the sets so far come to.
+fn found(fold: &Fold, sets: &Sets, context: &Context<'_>, ended: Ended) -> Explanation {
+    let values = fold.finish(sets);
+    let errors = fold.errors(&values, sets);
+    let errors = errors.map(|regions| Errors { map: paint(&regions, context.segments), regions });
+    let total = context.image_score - context.fill_score;
+    Explanation {
+        map: paint(&values, context.segments),
+        reading: Reading::Evidence,
+        figures: Figures { intercept: Some(context.fill_score), total: Some(total), ..Figures::default() },
+        errors,
+        ended,
     }
 }
 
@@ -151,57 +157,117 @@ struct Fold {
     listed: Sums,
     /// Of drawn sets, which count by how often they came.
     drawn: Sums,
-    folded: usize,
+    scores: Vec<f64>,
 }
 
 impl Fold {
     fn new(segments: usize, total: f64) -> Self {
         let share = total / segments.max(1) as f64;
-        Self { share, listed: Sums::new(segments), drawn: Sums::new(segments), folded: 0 }
+        Self { share, listed: Sums::new(segments), drawn: Sums::new(segments), scores: Vec::new() }
     }
 
     fn add(&mut self, scores: impl Iterator<Item = f64>, sets: &Sets) {
-        let row = |(index, score)| uneven(sets.shown(index), sets.weight(index), score, self.share);
-        let rows: Vec<Row> = (self.folded..).zip(scores).map(row).collect();
-        let (listed, drawn) = rows.split_at(sets.listed().saturating_sub(self.folded).min(rows.len()));
+        let first = self.scores.len();
+        self.scores.extend(scores);
+        let rows = self.rows(first..self.scores.len(), sets);
+        let (listed, drawn) = rows.split_at(sets.listed().saturating_sub(first).min(rows.len()));
         self.listed.add(listed);
         self.drawn.add(drawn);
-        self.folded += rows.len();
     }
 
-    /// The values. However many of the drawn sets were folded, together they count the mass of the sizes they stand for.
-    fn finish(mut self, sets: &Sets) -> Vec<f64> {
-        if self.drawn.weight > 0.0 {
-            self.listed.merge(&self.drawn, sets.rest() / self.drawn.weight);
+    fn rows(&self, range: Range<usize>, sets: &Sets) -> Vec<Row> {
+        let row = |index| uneven(sets.shown(index), sets.weight(index), self.scores[index], self.share);
+        range.map(row).collect()
+    }
+
+    /// How often drawn sets count, for all of them together to have the mass of the sizes that they stand for.
+    fn factor(&self, sets: &Sets) -> f64 {
+        if self.drawn.weight > 0.0 { sets.rest() / self.drawn.weight } else { 0.0 }
+    }
+
+    fn sums(&self, sets: &Sets) -> Sums {
+        let mut sums = self.listed.clone();
+        sums.merge(&self.drawn, self.factor(sets));
+        sums
+    }
+
+    /// The values.
+    fn finish(&self, sets: &Sets) -> Vec<f64> {
+        constrained(&self.sums(sets), self.share)
+    }
+
+    /// Standard errors of the values: a pair that was drawn moves them by what the values leave of the difference of its two scores.
+    /// What is listed is not drawn and has none: where every set was asked about, all are 0. None where sets that are listed are still
+    /// to come, and where there are hardly more pairs than values.
+    fn errors(&self, values: &[f64], sets: &Sets) -> Option<Vec<f64>> {
+        let (size, listed, count) = (values.len(), sets.listed(), self.scores.len());
+        if count < listed {
+            return None;
         }
-        constrained(&self.listed, self.share)
+        if listed == sets.len() {
+            return Some(vec![0.0; size]);
+        }
+        let pairs = (count - listed) / 2;
+        let free = (count / 2).checked_sub(size).filter(|free| *free > size / 4 && pairs > 1)?;
+        let uneven: Vec<f64> = values.iter().map(|value| value - self.share).collect();
+        let mut scatter = Sums::new(size);
+        for first in (listed..count).step_by(ROUND) {
+            let mut rows = self.rows(first..count.min(first + ROUND), sets);
+            let rests: Vec<f64> = rows
+                .iter()
+                .map(|row| {
+                    let fitted = row.bits.iter().zip(&uneven).filter(|(shown, _)| **shown);
+                    row.score - fitted.map(|(_, value)| value).sum::<f64>()
+                })
+                .collect();
+            // Of the two rows of a pair the second is the first turned round, and what is left of it counts the other way.
+            for (pair, rests) in rows.chunks_exact_mut(2).zip(rests.chunks_exact(2)) {
+                pair[0].weight *= (rests[0] - rests[1]).powi(2);
+                pair[1].weight = 0.0;
+            }
+            scatter.add(&rows);
+        }
+        let factor = self.factor(sets) * ((count / 2) as f64 / free as f64).sqrt();
+        let scatter = projected(&scatter.pairs, size).0;
+        let errors = linear::errors(&regular(&self.sums(sets)), &scatter, size)?;
+        Some(errors.into_iter().map(|error| factor * error).collect())
     }
 }
 
-/// Solves for `share + u` with `sum(u) = 0`. With P the projection that takes the mean off, A the sums of pairs and b
-/// those of products, u solves `P A P u = P b`; what P takes away is put back as a multiple of `1 1^T`, which touches no
-/// u and makes the matrix regular.
-fn constrained(sums: &Sums, share: f64) -> Vec<f64> {
-    let segments = sums.bits.len();
-    let count = segments.max(1) as f64;
-    let mut across = vec![0.0; segments];
-    for i in 0..segments {
-        for (j, pair) in sums.pairs[line(i)].iter().enumerate() {
+/// Takes the mean off both sides of a symmetric matrix, a lower triangle; with the mean of its diagonal afterwards.
+fn projected(pairs: &[f64], size: usize) -> (Vec<f64>, f64) {
+    let count = size.max(1) as f64;
+    let mut across = vec![0.0; size];
+    for i in 0..size {
+        for (j, pair) in pairs[line(i)].iter().enumerate() {
             across[i] += pair;
             across[j] += if j < i { *pair } else { 0.0 };
         }
     }
     let mean = across.iter().sum::<f64>() / (count * count);
-    let mut matrix = sums.pairs.clone();
-    for i in 0..segments {
+    let mut matrix = pairs.to_vec();
+    for i in 0..size {
         let pairs = matrix[line(i)].iter_mut().zip(&across);
         pairs.for_each(|(pair, other)| *pair += mean - (across[i] + other) / count);
     }
-    let diagonal = (0..segments).map(|i| matrix[line(i).end - 1]).sum::<f64>() / count;
-    matrix.iter_mut().for_each(|pair| *pair += diagonal / count);
+    let diagonal = (0..size).map(|i| matrix[line(i).end - 1]).sum::<f64>() / count;
+    (matrix, diagonal)
+}
+
+/// `P A P`, and what P takes away put back as a multiple of `1 1^T`, which touches nothing whose sum is 0 and makes the matrix regular.
+fn regular(sums: &Sums) -> Vec<f64> {
+    let size = sums.bits.len();
+    let (mut matrix, diagonal) = projected(&sums.pairs, size);
+    matrix.iter_mut().for_each(|pair| *pair += diagonal / size.max(1) as f64);
+    matrix
+}
+
+/// Solves for `share + u` with `sum(u) = 0`. With P the projection that takes the mean off, A the sums of pairs and b those of products,
+/// u solves `P A P u = P b`.
+fn constrained(sums: &Sums, share: f64) -> Vec<f64> {
     let mut right = sums.products.clone();
     centre(&mut right);
-    let mut values = linear::solve(&matrix, &right);
+    let mut values = linear::solve(&regular(sums), &right);
     centre(&mut values);
     values.iter().map(|value| share + value).collect()
 }

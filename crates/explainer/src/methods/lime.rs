@@ -21,12 +21,10 @@
 //! request's instead of always the mean colour of each segment; a row's bits are drawn from (seed, row number); and the
 //! first regression, which selects features and keeps all of them, is left out.
 
-use std::ops::ControlFlow;
-
-use unmask_core::{Draws, ForwardError, Kind, Param, Preset, ROUND, Reading};
+use unmask_core::{Draws, Ended, ForwardError, Kind, Param, Preset, ROUND, Reading};
 
 use super::linear::{self, Row, Sums, line};
-use super::{Context, Explanation, Figures, paint};
+use super::{Context, Errors, Explanation, Figures, paint};
 use crate::catalogue::Descriptor;
 
 /// Random sets of segments, the first of them all segments.
@@ -90,26 +88,84 @@ impl Lime {
         let set = |index| context.segments_shown(shown(context.seed, index, segments));
         let mut rounds = context.rounds(self.samples, set);
         let mut sums = Sums::new(segments);
-        let ended = context.forward.run(&mut rounds, &mut |round, scores| {
-            let rows = (round as u64 * ROUND as u64..).zip(scores.rows()).map(|(index, row)| {
-                // The score of the untouched image is taken off first: a model that never changes its mind then adds
-                // exact zeros.
-                let score = context.target.value(row) - context.image_score;
-                self.row(&shown(context.seed, index, segments), score)
-            });
-            sums.add(&rows.collect::<Vec<_>>());
-            ControlFlow::Continue(())
+        let mut folded = Vec::new();
+        let ended = context.forward.run(&mut rounds, &mut |_, scores| {
+            let first = folded.len();
+            // The score of the untouched image is taken off first: a model that never changes its mind then adds exact zeros.
+            folded.extend(scores.rows().map(|row| context.target.value(row) - context.image_score));
+            sums.add(&self.rows(context, first, &folded[first..]));
+            context.shown(folded.len() as u64, || self.found(&sums, &folded, context, Ended::Budget))
         })?;
+        self.found(&sums, &folded, context, ended).ok_or(ForwardError::Unanswered(ended))
+    }
+
+    /// Rows from number `first` on, with their scores.
+    fn rows(&self, context: &Context<'_>, first: usize, scores: &[f64]) -> Vec<Row> {
+        let bits = |index: usize| shown(context.seed, index as u64, context.segments.count());
+        (first..).zip(scores).map(|(index, score)| self.row(&bits(index), *score)).collect()
+    }
+
+    /// What the rows so far come to, whose scores are `folded`.
+    fn found(&self, sums: &Sums, folded: &[f64], context: &Context<'_>, ended: Ended) -> Option<Explanation> {
         if sums.weight == 0.0 {
-            return Err(ForwardError::Unanswered(ended));
+            return None;
         }
-        let fit = self.finish(&sums, context.image_score);
-        Ok(Explanation {
+        let fit = self.finish(sums, context.image_score);
+        let errors = self
+            .errors(&fit, sums, folded, context)
+            .map(|regions| Errors { map: paint(&regions, context.segments), regions });
+        Some(Explanation {
             map: paint(&fit.weights, context.segments),
             reading: Reading::Evidence,
             figures: Figures { intercept: Some(fit.intercept), r2: Some(fit.r2), ..Figures::default() },
+            errors,
             ended,
         })
+    }
+
+    /// Standard errors of the weights: row i moves them by `(C + ridge I)^-1 w_i e_i (z_i - z)`, with e_i what the model leaves of its
+    /// score, z the weighted mean row and C the weighted scatter of rows. None where there are hardly more rows than weights.
+    fn errors(&self, fit: &Fit, sums: &Sums, folded: &[f64], context: &Context<'_>) -> Option<Vec<f64>> {
+        let (size, count) = (sums.bits.len(), folded.len());
+        let free = count.checked_sub(size + 1).filter(|free| *free > size / 4)?;
+        let mut scatter = Sums::new(size);
+        let intercept = fit.intercept - context.image_score;
+        for first in (0..count).step_by(ROUND) {
+            let mut rows = self.rows(context, first, &folded[first..count.min(first + ROUND)]);
+            for row in &mut rows {
+                // The bits are turned round: those that are set hide.
+                let shown = row.bits.iter().zip(&fit.weights).filter(|(hidden, _)| !**hidden);
+                let rest = row.score - intercept - shown.map(|(_, weight)| weight).sum::<f64>();
+                row.weight = (row.weight * rest).powi(2);
+            }
+            scatter.add(&rows);
+        }
+        let means: Vec<f64> = sums.bits.iter().map(|bit| bit / sums.weight).collect();
+        for i in 0..size {
+            for (j, pair) in scatter.pairs[line(i)].iter_mut().enumerate() {
+                *pair -= means[i] * scatter.bits[j] + means[j] * scatter.bits[i]
+                    - scatter.weight * means[i] * means[j];
+            }
+        }
+        let factor = (count as f64 / free as f64).sqrt();
+        let errors = linear::errors(&self.matrix(sums), &scatter.pairs, size)?;
+        Some(errors.into_iter().map(|error| factor * error).collect())
+    }
+
+    /// The weighted scatter of rows, and the penalty.
+    fn matrix(&self, sums: &Sums) -> Vec<f64> {
+        // Rows that all weigh nothing say nothing, and their zeros stay zeros over any divisor.
+        let total = sums.weight.max(f64::MIN_POSITIVE);
+        let mut matrix = sums.pairs.clone();
+        for i in 0..sums.bits.len() {
+            let triangle = &mut matrix[line(i)];
+            triangle
+                .iter_mut()
+                .zip(&sums.bits)
+                .for_each(|(pair, other)| *pair -= sums.bits[i] * (other / total));
+            triangle[i] += self.ridge;
+        }
+        matrix
     }
 
     /// A row as it is summed: bits are turned round, so that row 0, which outweighs all others where the kernel is
@@ -123,20 +179,12 @@ impl Lime {
 
     /// The regression, for scores from which `offset` was taken off.
     fn finish(&self, sums: &Sums, offset: f64) -> Fit {
-        let size = sums.bits.len();
-        // Rows that all weigh nothing say nothing, and their zeros stay zeros over any divisor.
         let total = sums.weight.max(f64::MIN_POSITIVE);
         let mean = sums.score / total;
         let means: Vec<f64> = sums.bits.iter().map(|bit| bit / total).collect();
-        let mut matrix = sums.pairs.clone();
-        for i in 0..size {
-            let triangle = &mut matrix[line(i)];
-            triangle.iter_mut().zip(&means).for_each(|(pair, other)| *pair -= sums.bits[i] * other);
-            triangle[i] += self.ridge;
-        }
         let right: Vec<f64> =
             sums.products.iter().zip(&sums.bits).map(|(product, bit)| product - bit * mean).collect();
-        let hiding = linear::solve(&matrix, &right);
+        let hiding = linear::solve(&self.matrix(sums), &right);
         // The sum of squares that the model explains, 2 b.r - b.Cb, without a second look at the rows: Cb is r - ridge b.
         let explained: f64 = hiding.iter().zip(&right).map(|(b, r)| b * r + self.ridge * b * b).sum();
         Fit {

@@ -27,6 +27,7 @@ pub struct Row {
 }
 
 /// Weighted sums over rows, in the order of the rows.
+#[derive(Clone)]
 pub(super) struct Sums {
     /// Sum of the weights.
     pub(super) weight: f64,
@@ -109,13 +110,34 @@ pub(super) fn line(i: usize) -> Range<usize> {
 /// A singular system is solved with a small penalty on its diagonal, which picks the solution of least norm. The answer
 /// is finite always: zeros where the matrix is zero or something is not a finite number.
 pub fn solve(matrix: &[f64], right: &[f64]) -> Vec<f64> {
-    let scale = (0..right.len()).map(|i| matrix[line(i).end - 1]).fold(0.0, f64::max);
-    PENALTIES
-        .iter()
-        .filter_map(|penalty| factorise(matrix, right.len(), penalty * scale, SINGULAR * scale))
+    factors(matrix, right.len())
         .map(|factor| substitute(&factor, right))
         .find(|solution| solution.iter().all(|x| x.is_finite()))
         .unwrap_or_else(|| vec![0.0; right.len()])
+}
+
+/// The factors of a matrix under ever larger penalties, the first that is regular first.
+fn factors(matrix: &[f64], size: usize) -> impl Iterator<Item = Vec<f64>> {
+    let scale = (0..size).map(|i| matrix[line(i).end - 1]).fold(0.0, f64::max);
+    PENALTIES.iter().filter_map(move |penalty| factorise(matrix, size, penalty * scale, SINGULAR * scale))
+}
+
+/// More unknowns than this have no errors: finding them takes a dozen times what solving does.
+const MOST_WITH_ERRORS: usize = 512;
+
+/// Standard errors of what [`solve`] answers, where the right side is a sum of independent parts and `scatter`, a lower triangle, the
+/// sum of each part times itself: the roots of the diagonal of `matrix^-1 scatter matrix^-1` (White, Econometrica 1980,
+/// DOI 10.2307/1912934). None where there are too many unknowns.
+pub(super) fn errors(matrix: &[f64], scatter: &[f64], size: usize) -> Option<Vec<f64>> {
+    if size > MOST_WITH_ERRORS {
+        return None;
+    }
+    let factor = factors(matrix, size).next()?;
+    let at = |i: usize, j: usize| scatter[line(i.max(j)).start + i.min(j)];
+    let half: Vec<Vec<f64>> =
+        (0..size).map(|i| substitute(&factor, &(0..size).map(|j| at(i, j)).collect::<Vec<_>>())).collect();
+    let whole = |i: usize| substitute(&factor, &half.iter().map(|column| column[i]).collect::<Vec<_>>())[i];
+    Some((0..size).map(|i| whole(i).max(0.0).sqrt()).collect())
 }
 
 /// The lower triangle L with `L L^T = matrix + penalty I`, or nothing when a pivot does not exceed `least`.

@@ -17,6 +17,7 @@
 //!     image_score: 1.0,
 //!     fill_score: 0.0,
 //!     forward: &model,
+//!     watch: &(),
 //! };
 //! let method = Method::Occlusion(Occlusion { grid: 4, ..Occlusion::default() });
 //! let explanation = method.explain(&context)?;
@@ -32,10 +33,14 @@ pub mod occlusion;
 pub mod partition_shap;
 pub mod rise;
 pub mod sobol;
+pub mod watch;
 
 #[cfg(test)]
 mod common_checks;
+#[cfg(test)]
+mod error_checks;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use unmask_core::{
@@ -49,6 +54,7 @@ pub use occlusion::{Mode, Occlusion};
 pub use partition_shap::PartitionShap;
 pub use rise::Rise;
 pub use sobol::Sobol;
+pub use watch::Watch;
 
 /// All methods, in the order of the contract.
 pub const METHODS: &[Descriptor] = &[
@@ -95,6 +101,8 @@ pub struct Context<'a> {
     pub fill_score: f64,
     /// The model.
     pub forward: &'a dyn Forward,
+    /// Who looks on.
+    pub watch: &'a dyn Watch,
 }
 
 impl Context<'_> {
@@ -108,6 +116,14 @@ impl Context<'_> {
         (0..count)
             .step_by(ROUND)
             .map(move |first| self.round((first..count.min(first + ROUND as u64)).map(&question).collect()))
+    }
+
+    /// Shows what there is once so many questions are folded, where somebody wants to see it.
+    fn shown(&self, folded: u64, so_far: impl FnOnce() -> Option<Explanation>) -> ControlFlow<()> {
+        if !self.watch.wants(folded) {
+            return ControlFlow::Continue(());
+        }
+        so_far().map_or(ControlFlow::Continue(()), |so_far| self.watch.look(folded, so_far))
     }
 
     /// Some segments shown, the others hidden.
@@ -125,8 +141,19 @@ pub struct Explanation {
     pub reading: Reading,
     /// What the method knows besides the map.
     pub figures: Figures,
+    /// How far the values are from those of infinitely many draws, where the method draws and knows it.
+    pub errors: Option<Errors>,
     /// Why the rounds are over; anything but `All` means that fewer passes were folded than announced.
     pub ended: Ended,
+}
+
+/// Standard errors: of the values over seeds, for the same picture and the same fill.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Errors {
+    /// Of the mean of each region of the request's segmentation, in the order of the labels.
+    pub regions: Vec<f64>,
+    /// Of each pixel's value.
+    pub map: Map,
 }
 
 /// What a method knows besides its map.

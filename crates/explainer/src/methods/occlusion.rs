@@ -103,7 +103,7 @@ impl Occlusion {
             return Err(ForwardError::Unanswered(ended));
         }
         let map = self.map(&values, context.image.height(), context.image.width());
-        Ok(Explanation { map, reading: Reading::Evidence, figures: Figures::default(), ended })
+        Ok(Explanation { map, reading: Reading::Evidence, figures: Figures::default(), errors: None, ended })
     }
 
     /// Windows on one side of the lattice.

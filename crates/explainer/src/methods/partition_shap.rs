@@ -82,16 +82,7 @@ impl PartitionShap {
 
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let (values, ended) = self.values(context)?;
-        let (height, width) = (context.image.height(), context.image.width());
-        let plane = height * width;
-        let data = (0..plane).map(|i| values.iter().skip(i).step_by(plane).sum::<f64>() as f32).collect();
-        let total = Some(context.image_score - context.fill_score);
-        Ok(Explanation {
-            map: Map { height, width, data },
-            reading: Reading::Evidence,
-            figures: Figures { total, ..Figures::default() },
-            ended,
-        })
+        Ok(found(&values, context, ended))
     }
 
     /// One value for each value of the picture, `[channels, height, width]`, and why there are no more passes.
@@ -125,8 +116,28 @@ impl PartitionShap {
             for (task, pair) in work.into_iter().zip(values.chunks_exact(2)) {
                 walk.enter(task, pair[0], pair[1]);
             }
+            let so_far = || Some(found(&walk.clone().finish(), context, Ended::Budget));
+            if context.shown(asked, so_far).is_break() {
+                ended = Ended::Stopped;
+                break;
+            }
         }
         Ok((walk.finish(), ended))
+    }
+}
+
+/// What the values of all numbers of the picture come to.
+fn found(values: &[f64], context: &Context<'_>, ended: Ended) -> Explanation {
+    let (height, width) = (context.image.height(), context.image.width());
+    let plane = height * width;
+    let data = (0..plane).map(|i| values.iter().skip(i).step_by(plane).sum::<f64>() as f32).collect();
+    let total = Some(context.image_score - context.fill_score);
+    Explanation {
+        map: Map { height, width, data },
+        reading: Reading::Evidence,
+        figures: Figures { total, ..Figures::default() },
+        errors: None,
+        ended,
     }
 }
 
@@ -139,6 +150,7 @@ struct Link {
 }
 
 /// A block in a context.
+#[derive(Clone)]
 struct Node {
     block: Block,
     context: Shown,
@@ -158,6 +170,7 @@ struct Task {
 }
 
 /// The walk down the tree.
+#[derive(Clone)]
 struct Walk {
     waiting: BinaryHeap<Node>,
     values: Vec<f64>,

@@ -22,14 +22,16 @@
 //! score times the mean mask is left, so that only differences within the map mean something.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use unmask_core::{
-    Cells, Draws, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Tap, Value,
+    Cells, Draws, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Tap,
+    Value,
 };
 
 use super::{Context, Explanation, Figures};
 use crate::catalogue::Descriptor;
+
+mod error;
 
 /// Number of masks.
 pub const MASKS: Param = Param {
@@ -102,6 +104,7 @@ impl Rise {
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let (height, width) = (context.image.height(), context.image.width());
         let mut fold = Fold::new(height, width);
+        let mut folded = Vec::new();
         let mask = |index| Perturbation::Cells(self.mask(context.seed, index, height, width));
         let mut rounds = context.rounds(self.masks, mask);
         let ended = context.forward.run(&mut rounds, &mut |round, scores| {
@@ -110,14 +113,23 @@ impl Rise {
                 // exact zeros.
                 let score = context.target.value(row) - if self.centred { context.image_score } else { 0.0 };
                 fold.add(score, &self.mask(context.seed, index, height, width));
+                folded.push(score);
             }
-            ControlFlow::Continue(())
+            context.shown(folded.len() as u64, || self.found(&fold, &folded, context, Ended::Budget))
         })?;
-        if fold.masks == 0.0 {
-            return Err(ForwardError::Unanswered(ended));
+        self.found(&fold, &folded, context, ended).ok_or(ForwardError::Unanswered(ended))
+    }
+
+    /// What the masks so far come to, whose scores are `folded`.
+    fn found(&self, fold: &Fold, folded: &[f64], context: &Context<'_>, ended: Ended) -> Option<Explanation> {
+        if folded.is_empty() {
+            return None;
         }
         let reading = if self.centred { Reading::Evidence } else { Reading::Importance };
-        Ok(Explanation { map: fold.finish(self.centred), reading, figures: Figures::default(), ended })
+        let sums = fold.stretched();
+        let errors = error::of(self, &sums, folded, context);
+        let map = fold.map(&sums, self.centred);
+        Some(Explanation { map, reading, figures: Figures::default(), errors, ended })
     }
 
     /// Mask number `index`: a function of the seed and its number alone.
@@ -196,15 +208,20 @@ impl Fold {
         self.masks += 1.0;
     }
 
-    /// The map. A pixel that no mask has shown says nothing: 0.
-    pub fn finish(self, centred: bool) -> Map {
+    /// The map of the masks so far.
+    pub fn finish(&self, centred: bool) -> Map {
+        self.map(&self.stretched(), centred)
+    }
+
+    /// The map, of the sums of every pixel. A pixel that no mask has shown says nothing: 0.
+    fn map(&self, sums: &[[f64; 2]], centred: bool) -> Map {
         let mean = self.total / self.masks;
         let value = |[weighted, shown]: &[f64; 2]| match centred {
             false => (weighted / (self.masks * PAPER_SHOWN)) as f32,
             true if *shown > 0.0 => (weighted / shown - mean) as f32,
             true => 0.0,
         };
-        Map { height: self.shape.0, width: self.shape.1, data: self.stretched().iter().map(value).collect() }
+        Map { height: self.shape.0, width: self.shape.1, data: sums.iter().map(value).collect() }
     }
 
     /// Weighted and plain sum of every pixel: down for each offset, then across for each column that an offset begins at.

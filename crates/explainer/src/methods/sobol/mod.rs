@@ -22,10 +22,8 @@
 mod jansen;
 mod points;
 
-use std::ops::ControlFlow;
-
 use unmask_core::{
-    Cells, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Value, cubic,
+    Cells, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Value, cubic,
 };
 
 use super::{Context, Explanation, Figures};
@@ -112,17 +110,23 @@ impl Sobol {
             // The score of the untouched image is taken off first: a model that never changes its mind then gives exact
             // zeros.
             scores.extend(round.rows().map(|row| context.target.value(row) - context.image_score));
-            ControlFlow::Continue(())
+            context.shown(scores.len() as u64, || self.found(&scores, context, Ended::Budget))
         })?;
+        self.found(&scores, context, ended).ok_or(ForwardError::Unanswered(ended))
+    }
+
+    /// What the whole rows of the design among these scores come to.
+    fn found(&self, scores: &[f64], context: &Context<'_>, ended: Ended) -> Option<Explanation> {
         let row = self.row() as usize;
         if scores.len() < LEAST_ROWS as usize * row {
-            return Err(ForwardError::Unanswered(ended));
+            return None;
         }
-        scores.truncate(scores.len() / row * row);
-        let Indices { total, variance } = jansen(&scores, self.cells(), self.scrambled);
+        let (height, width) = (context.image.height(), context.image.width());
+        let whole = &scores[..scores.len() / row * row];
+        let Indices { total, variance } = jansen(whole, self.cells(), self.scrambled);
         let map = Map { height, width, data: self.to_frame(&total, (height, width)) };
         let figures = Figures { variance: Some(variance), ..Figures::default() };
-        Ok(Explanation { map, reading: Reading::Importance, figures, ended })
+        Some(Explanation { map, reading: Reading::Importance, figures, errors: None, ended })
     }
 
     /// Question number `question`: in each row of the design first A, then B, then every C.
@@ -204,6 +208,7 @@ mod tests {
             image_score: (0..SIDE * SIDE).map(|i| f64::from(weight(i))).sum(),
             fill_score: 0.0,
             forward: &cut,
+            watch: &(),
         })
     }
 
