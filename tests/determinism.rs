@@ -72,7 +72,7 @@ async fn concurrent_requests_do_not_change_each_others_bytes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_gives_the_bytes_of_the_explanation_that_ends_there() {
     let service = Root::new(&[]).service(&[]);
-    let budget = Some(v1::Budget { max_passes: Some(2 + 128 + 100) });
+    let budget = Some(v1::Budget { max_passes: Some(2 + 128 + 100), ..Default::default() });
     let cut = explain(&service, v1::ExplainRequest { budget, ..request() }).await.unwrap();
     let short = v1::ExplainRequest { method: Some(unmask_tests::rise(128)), ..request() };
     let short = explain(&service, short).await.unwrap();

@@ -110,7 +110,7 @@ async fn a_budget_ends_the_method_at_the_same_pass_whoever_paid_for_the_search()
     let service = Root::new(&[]).service(&[]);
     // Room for whole rounds of 128, so that even a short search costs one of them.
     let most = 2 + 6 * 128;
-    let budget = Some(v1::Budget { max_passes: Some(most) });
+    let budget = Some(v1::Budget { max_passes: Some(most), ..Default::default() });
     let cut = || v1::ExplainRequest { budget, ..searched(rise(10_000), small()) };
     let paid = explain(&service, cut()).await.unwrap();
     let kept = explain(&service, cut()).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_budget_ends_the_method_at_the_same_pass_whoever_paid_for_the_search()
     }
     let used = paid.cost.as_ref().unwrap().used;
     assert_eq!((used, kept.cost.as_ref().unwrap().used), (2 + search + 128 * rounds, used));
-    let budget = Some(v1::Budget { max_passes: Some(used) });
+    let budget = Some(v1::Budget { max_passes: Some(used), ..Default::default() });
     let again = explain(&service, v1::ExplainRequest { budget, ..searched(rise(10_000), small()) }).await;
     assert!(again.unwrap().map == paid.map, "what it is made of is a budget that gives the same");
 }
@@ -137,7 +137,7 @@ async fn a_search_that_a_budget_cuts_short_leaves_the_method_an_answer() {
     // A margin that no search reaches.
     let far = v1::AdversarialFill { margin: Some(10.0), pairs: Some(10), ..small() };
     let asked = |most| {
-        let budget = Some(v1::Budget { max_passes: Some(most) });
+        let budget = Some(v1::Budget { max_passes: Some(most), ..Default::default() });
         v1::ExplainRequest { budget, ..searched(rise(10_000), far) }
     };
     let whole = explain(&service, asked(2 + 128 + 200)).await.unwrap();

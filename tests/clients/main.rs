@@ -130,7 +130,7 @@ async fn expected(service: &Service, passes: Option<u64>) -> (v1::ExplainRespons
         method: Some(v1::Method { kind: Some(method), preset: String::new() }),
         fill: Some(v1::Fill { kind: Some(fill) }),
         outputs: vec![v1::Output::Overlay.into()],
-        budget: passes.map(|passes| v1::Budget { max_passes: Some(passes) }),
+        budget: passes.map(|passes| v1::Budget { max_passes: Some(passes), ..Default::default() }),
         ..v1::ExplainRequest::default()
     };
     let answer = explain(service, request).await.unwrap();

@@ -22,7 +22,10 @@ pub(crate) fn of_all() -> Vec<Case> {
             v1::ExplainRequest { top_regions: Some(65), ..request() }
         }),
         case("budget of nothing", "budget.max_passes", "no answer with fewer than 130 passes", {
-            v1::ExplainRequest { budget: Some(v1::Budget { max_passes: Some(0) }), ..request() }
+            v1::ExplainRequest {
+                budget: Some(v1::Budget { max_passes: Some(0), ..Default::default() }),
+                ..request()
+            }
         }),
         case("request id of control characters", "request_id", "printable ASCII", {
             v1::ExplainRequest { request_id: "a\nb".into(), ..request() }

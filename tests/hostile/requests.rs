@@ -63,7 +63,10 @@ pub(crate) fn against_group(name: &str) -> Option<Against> {
 }
 
 pub(crate) fn with_budget(max_passes: u64, wrong: v1::ExplainRequest) -> v1::ExplainRequest {
-    v1::ExplainRequest { budget: Some(v1::Budget { max_passes: Some(max_passes) }), ..wrong }
+    v1::ExplainRequest {
+        budget: Some(v1::Budget { max_passes: Some(max_passes), ..Default::default() }),
+        ..wrong
+    }
 }
 
 pub(crate) fn with_fill(kind: v1::fill::Kind) -> v1::ExplainRequest {

@@ -23,7 +23,7 @@ async fn what_announces_more_than_there_ever_is_is_refused_before_it_costs_anyth
             format!("announces 2002 passes, one request of its priority may announce {most}; ask for less");
         assert!(status.message().starts_with(&said), "{status}");
         // A budget is a promise as well.
-        let budget = Some(v1::Budget { max_passes: Some(300) });
+        let budget = Some(v1::Budget { max_passes: Some(300), ..Default::default() });
         let answer = client.explain(v1::ExplainRequest { budget, ..of(priority, 2000) }).await;
         assert_eq!(answer.unwrap().into_inner().cost.unwrap().announced, 2002);
     }

@@ -58,6 +58,7 @@ fn the_method_paints_those_values_and_needs_no_more_passes_than_there_are_sets()
                 image_score: table[table.len() - 1],
                 fill_score: table[0],
                 forward: &model,
+                watch: &(),
             })
             .unwrap();
         let map: Vec<f64> = explanation.map.data.iter().map(|v| f64::from(*v)).collect();

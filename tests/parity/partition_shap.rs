@@ -62,6 +62,7 @@ fn values_and_questions_are_those_of_shap() {
                 image_score: score(&image),
                 fill_score: score(&fill),
                 forward: &model,
+                watch: &(),
             })
             .unwrap();
         let asked = asked.into_inner();

@@ -31,7 +31,7 @@ async fn every_pass_refusal_and_request_is_counted_once() {
     client.predict(one()).await.unwrap();
     client.predict(one()).await.unwrap();
     let answer = client.explain(masks(300)).await.unwrap().into_inner();
-    let budget = Some(v1::Budget { max_passes: Some(200) });
+    let budget = Some(v1::Budget { max_passes: Some(200), ..Default::default() });
     let short = client.explain(v1::ExplainRequest { budget, ..masks(300) }).await.unwrap().into_inner();
     let wrong = v1::PredictRequest { image: b"no picture".to_vec(), ..one() };
     assert_eq!(client.predict(wrong).await.unwrap_err().code(), Code::InvalidArgument);

@@ -210,6 +210,13 @@ pub(crate) struct Explain {
     /// Most forward passes; default: as many as the method announces
     #[arg(long, value_name = "N")]
     pub(crate) max_passes: Option<u64>,
+    /// End as soon as no region's standard error is larger than this share of the regions' range, such as 0.05; for rise, lime and
+    /// kernel_shap
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) target_error: Option<f64>,
+    /// Write the standard errors of the map's values as STEM.errors.npy too
+    #[arg(long)]
+    pub(crate) save_errors: bool,
     /// Write the fill as STEM.fill.png too
     #[arg(long)]
     pub(crate) save_fill: bool,

@@ -81,6 +81,7 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         .map(|name| fields::choice::<v1::Segmentation>("Segmentation", name, &args.segments_params));
     let method: v1::Method = fields::choice("Method", &args.method, &args.params)?;
     let mut outputs = vec![v1::Output::Overlay.into()];
+    outputs.extend(args.save_errors.then_some(i32::from(v1::Output::StandardErrors)));
     outputs.extend(args.save_fill.then_some(i32::from(v1::Output::Fill)));
     Ok(v1::ExplainRequest {
         request_id: String::new(),
@@ -92,7 +93,7 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         fill,
         seed: args.seed,
         priority: crate::args::priority(args.subject.priority),
-        budget: args.max_passes.map(|n| v1::Budget { max_passes: Some(n) }),
+        budget: Some(v1::Budget { max_passes: args.max_passes, target_error: args.target_error }),
         outputs,
         top_regions: None,
         segmentation: segmentation.transpose()?,

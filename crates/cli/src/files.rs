@@ -13,7 +13,11 @@ use crate::fields;
 /// The answer as JSON, each array replaced by its shape and SHA-256.
 pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
     let mut json = fields::json("ExplainResponse", answer)?;
-    for (name, map) in [("map", &answer.map), ("picture_map", &answer.picture_map)] {
+    for (name, map) in [
+        ("map", &answer.map),
+        ("picture_map", &answer.picture_map),
+        ("standard_errors", &answer.standard_errors),
+    ] {
         if let Some(map) = map {
             json[name]["values"] = json!({
                 "dtype": "<f4", "shape": [map.height, map.width], "sha256": sha256(&map.values),
@@ -39,7 +43,8 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
     Ok(json)
 }
 
-/// Writes STEM.json, STEM.npy, STEM.overlay.png and, where the answer has it, STEM.fill.png, and gives their paths.
+/// Writes STEM.json, STEM.npy, STEM.overlay.png and, where the answer has them, STEM.errors.npy and STEM.fill.png, and gives their
+/// paths.
 pub(crate) fn write(dir: &Path, stem: &str, answer: &v1::ExplainResponse) -> anyhow::Result<Vec<PathBuf>> {
     let map = answer.map.as_ref().context("the answer has no map")?;
     let text = serde_json::to_string_pretty(&summary(answer)?)? + "\n";
@@ -48,6 +53,9 @@ pub(crate) fn write(dir: &Path, stem: &str, answer: &v1::ExplainResponse) -> any
         (dir.join(format!("{stem}.npy")), npy(map)?),
         (dir.join(format!("{stem}.overlay.png")), answer.overlay_png.clone()),
     ];
+    if let Some(errors) = &answer.standard_errors {
+        files.push((dir.join(format!("{stem}.errors.npy")), npy(errors)?));
+    }
     if !answer.fill_png.is_empty() {
         files.push((dir.join(format!("{stem}.fill.png")), answer.fill_png.clone()));
     }

@@ -43,9 +43,10 @@ pub(crate) fn explanation(name: &str, answer: &v1::ExplainResponse) -> Result<St
     };
     for region in answer.regions.iter().filter(|region| region.mean > 0.0) {
         let b = region.r#box.unwrap_or_default();
+        let error = region.standard_error.map(|error| format!("; mean {:+.3} +- {error:.3}", region.mean));
         writeln!(
             text,
-            "  {}. {} x {} at ({}, {}): {} of the {} in {} of the area",
+            "  {}. {} x {} at ({}, {}): {} of the {} in {} of the area{}",
             region.rank,
             b.width,
             b.height,
@@ -53,8 +54,13 @@ pub(crate) fn explanation(name: &str, answer: &v1::ExplainResponse) -> Result<St
             b.y,
             percent(region.evidence_share),
             what,
-            percent(region.area_share)
+            percent(region.area_share),
+            error.unwrap_or_default()
         )?;
+    }
+    if let Some(error) = answer.error {
+        let enough = if answer.converged { ", as small as was asked for" } else { "" };
+        writeln!(text, "  largest standard error of a region: {} of their range{enough}", percent(error))?;
     }
     let foot = Foot {
         cost: answer.cost.as_ref(),

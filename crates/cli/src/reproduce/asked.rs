@@ -31,12 +31,19 @@ pub(super) fn request(kept: &Kept, args: &Reproduce) -> anyhow::Result<v1::Expla
         method: resolved.method,
         fill: resolved.fill.map(|fill| with_image(fill, args)).transpose()?,
         seed: resolved.seed,
-        budget: passes.map(|passes| v1::Budget { max_passes: Some(passes) }),
+        budget: budget(resolved.budget, passes),
         outputs: outputs(kept),
         top_regions: Some(answer.regions.len() as u32),
         segmentation: resolved.segmentation.map(|cut| with_labels(cut, args)).transpose()?,
         ..v1::ExplainRequest::default()
     })
+}
+
+/// The budget that was given, and where the answer was cut short, the passes of which it is made.
+fn budget(given: Option<v1::Budget>, passes: Option<u64>) -> Option<v1::Budget> {
+    let given = given.unwrap_or_default();
+    let budget = v1::Budget { max_passes: passes.or(given.max_passes), ..given };
+    (budget != v1::Budget::default()).then_some(budget)
 }
 
 /// Whether nobody gave this crop: an answer has the whole picture's then, and where the model expects a face, it says so.
@@ -80,6 +87,7 @@ fn outputs(kept: &Kept) -> Vec<i32> {
         (kept.answer.picture_map.is_some(), v1::Output::PictureMap),
         (drawn("fill_png"), v1::Output::Fill),
         (kept.answer.labels.is_some(), v1::Output::Labels),
+        (kept.answer.standard_errors.is_some(), v1::Output::StandardErrors),
     ];
     wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, output)| output.into()).collect()
 }

@@ -206,6 +206,14 @@ impl Method {
         }
     }
 
+    /// Whether the method draws, and knows how far its values are from those of infinitely many draws.
+    pub fn knows_error(&self) -> bool {
+        match self {
+            Self::Rise(_) | Self::Lime(_) | Self::KernelShap(_) => true,
+            Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) => false,
+        }
+    }
+
     /// Whether the method hides and shows segments.
     pub fn needs_segments(&self) -> bool {
         match self {

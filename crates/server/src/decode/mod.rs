@@ -39,6 +39,8 @@ const MOST_REGIONS: u32 = 64;
 const DEFAULT_REGIONS: u32 = 5;
 /// Passes besides the method's own: the picture and the fill, each alone.
 pub(crate) const REFERENCE_PASSES: u64 = 2;
+/// Smallest error that may be asked for: less takes millions of passes.
+const LEAST_ERROR: f64 = 0.001;
 
 /// A decision to explain.
 pub(crate) struct ExplainJob {
@@ -49,7 +51,7 @@ pub(crate) struct ExplainJob {
     pub(crate) fill: FillChoice,
     pub(crate) cut: Cut,
     pub(crate) seed: u64,
-    pub(crate) max_passes: Option<u64>,
+    pub(crate) budget: Budget,
     pub(crate) outputs: Outputs,
     pub(crate) top_regions: usize,
 }
@@ -62,6 +64,7 @@ pub(crate) struct Outputs {
     pub(crate) picture_map: bool,
     pub(crate) fill: bool,
     pub(crate) labels: bool,
+    pub(crate) standard_errors: bool,
 }
 
 /// How urgent a request is beside others.
@@ -165,24 +168,13 @@ pub(crate) fn explain(
         None => Some(segmentation::default(&method, preset, needs_segments)),
         Some(message) => segmentation::segmentation(message, needs_segments, subject.as_ref(), spec, wrong),
     };
-    let max_passes = budget(request.budget, &method, fill.as_ref(), wrong);
+    let budget = budget(request.budget, &method, fill.as_ref(), wrong);
     let outputs = outputs(&request.outputs, wrong);
     let top_regions = top_regions(request.top_regions, wrong);
     let seed = request.seed;
     finish(model, violations, |served| {
         let (subject, fill, cut) = (subject?.of(served), fill?, cut?);
-        Some(ExplainJob {
-            subject,
-            question,
-            method,
-            preset,
-            fill,
-            cut,
-            seed,
-            max_passes,
-            outputs,
-            top_regions,
-        })
+        Some(ExplainJob { subject, question, method, preset, fill, cut, seed, budget, outputs, top_regions })
     })
 }
 
@@ -227,25 +219,46 @@ fn finish<T>(
     }
 }
 
+/// What an explanation may cost, and how sure it has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Budget {
+    /// Most forward passes.
+    pub(crate) max_passes: Option<u64>,
+    /// The error with which it is enough.
+    pub(crate) target_error: Option<f64>,
+}
+
 fn budget(
-    budget: Option<v1::Budget>,
+    given: Option<v1::Budget>,
     method: &Method,
     fill: Option<&FillChoice>,
     violations: &mut Vec<Violation>,
-) -> Option<u64> {
-    let most = budget?.max_passes?;
+) -> Budget {
+    let v1::Budget { max_passes, target_error } = given.unwrap_or_default();
     // A fill that is wrong itself has no cost that could be told.
-    let search = match fill? {
-        FillChoice::Search(search) => Some(search.least()),
-        FillChoice::Made(_) | FillChoice::Image(_) => None,
-    };
-    let least = REFERENCE_PASSES + search.unwrap_or_default() + method.least();
-    if most < least {
-        let what = if search.is_some() { "this method over this fill" } else { "this method" };
-        let message = format!("got {most}, {what} has no answer with fewer than {least} passes");
-        violations.push(Violation::new("budget.max_passes", message));
+    if let (Some(most), Some(fill)) = (max_passes, fill) {
+        let search = match fill {
+            FillChoice::Search(search) => Some(search.least()),
+            FillChoice::Made(_) | FillChoice::Image(_) => None,
+        };
+        let least = REFERENCE_PASSES + search.unwrap_or_default() + method.least();
+        if most < least {
+            let what = if search.is_some() { "this method over this fill" } else { "this method" };
+            let message = format!("got {most}, {what} has no answer with fewer than {least} passes");
+            violations.push(Violation::new("budget.max_passes", message));
+        }
     }
-    Some(most)
+    if let Some(target) = target_error {
+        let wrong = if !(LEAST_ERROR..=1.0).contains(&target) {
+            Some(format!("got {target}, allowed is {LEAST_ERROR} to 1"))
+        } else if !method.knows_error() {
+            Some(format!("{} does not know its error; rise, lime and kernel_shap do", method.name()))
+        } else {
+            None
+        };
+        violations.extend(wrong.map(|message| Violation::new("budget.target_error", message)));
+    }
+    Budget { max_passes, target_error }
 }
 
 fn outputs(wanted: &[i32], violations: &mut Vec<Violation>) -> Outputs {
@@ -257,9 +270,10 @@ fn outputs(wanted: &[i32], violations: &mut Vec<Violation>) -> Outputs {
             Ok(v1::Output::PictureMap) => &mut outputs.picture_map,
             Ok(v1::Output::Fill) => &mut outputs.fill,
             Ok(v1::Output::Labels) => &mut outputs.labels,
+            Ok(v1::Output::StandardErrors) => &mut outputs.standard_errors,
             Ok(v1::Output::Unspecified) | Err(_) => {
-                let allowed = "OUTPUT_HEAT_MAP (1), OUTPUT_OVERLAY (2), OUTPUT_PICTURE_MAP (3), OUTPUT_FILL (4) and \
-                               OUTPUT_LABELS (5)";
+                let allowed = "OUTPUT_HEAT_MAP (1), OUTPUT_OVERLAY (2), OUTPUT_PICTURE_MAP (3), OUTPUT_FILL (4), \
+                               OUTPUT_LABELS (5) and OUTPUT_STANDARD_ERRORS (6)";
                 violations.push(Violation::new(
                     format!("outputs[{i}]"),
                     format!("got {number}, allowed are {allowed}"),

@@ -22,7 +22,7 @@ impl Priced for Subject {
 
 impl Priced for ExplainJob {
     fn price(&self, limits: &image::Limits) -> Price {
-        let passes = self.max_passes.map_or(self.announced(), |most| most.min(self.announced()));
+        let passes = self.budget.max_passes.map_or(self.announced(), |most| most.min(self.announced()));
         let pictures = decoding(&self.subject.image, limits) + fill(&self.fill, limits);
         Price { passes, bytes: pictures + self.outputs.bytes(self.subject.pixels()) }
     }

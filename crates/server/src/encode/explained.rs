@@ -1,6 +1,6 @@
 //! An explained decision as a message.
 
-use unmask_core::{LabelMap, ModelSpec, Reading, Scale, Target};
+use unmask_core::{Ended, LabelMap, ModelSpec, Reading, Scale, Target};
 use unmask_explainer::image::Frame;
 use unmask_explainer::methods::Figures;
 use unmask_explainer::segment::Ranked;
@@ -12,7 +12,11 @@ use crate::run::{Adversarial, Explained};
 
 /// An explained decision.
 pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained) -> v1::ExplainResponse {
-    let region = |(ranked, rank)| region(rank, ranked, &answer.segments, &answer.frame);
+    let errors = answer.errors.as_ref();
+    let region = |(ranked, rank): (&Ranked, u32)| {
+        let error = errors.map(|errors| errors.regions[ranked.label]);
+        region(rank, ranked, error, &answer.segments, &answer.frame)
+    };
     v1::ExplainResponse {
         request_id,
         prediction: Some(prediction(&answer.spec, &answer.logits)),
@@ -37,6 +41,10 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
         overlay_png: answer.pictures.overlay,
         fill_png: answer.pictures.fill,
         warnings: answer.warnings,
+        error: answer.error,
+        converged: answer.error.zip(job.budget.target_error).is_some_and(|(error, target)| error <= target),
+        truncated_by: truncation(answer.ended).into(),
+        standard_errors: errors.filter(|_| job.outputs.standard_errors).map(|errors| map(&errors.map)),
     }
 }
 
@@ -87,7 +95,18 @@ pub(super) fn adversarial(sample: &Adversarial, spec: &ModelSpec) -> v1::Adversa
     }
 }
 
-fn region(rank: u32, ranked: &Ranked, segments: &LabelMap, frame: &Frame) -> v1::Region {
+fn truncation(ended: Ended) -> v1::Truncation {
+    match ended {
+        Ended::All | Ended::Stopped => v1::Truncation::Unspecified,
+        Ended::Deadline => v1::Truncation::Deadline,
+        Ended::Budget => v1::Truncation::Budget,
+    }
+}
+
+/// Standard errors on either side of a value, between which 95 % of a normal distribution lie.
+const CONFIDENT: f64 = 1.96;
+
+fn region(rank: u32, ranked: &Ranked, error: Option<f64>, segments: &LabelMap, frame: &Frame) -> v1::Region {
     let (left, top, right, bottom) = ranked.bounds;
     v1::Region {
         rank,
@@ -96,6 +115,11 @@ fn region(rank: u32, ranked: &Ranked, segments: &LabelMap, frame: &Frame) -> v1:
         evidence_share: ranked.evidence_share,
         area_share: ranked.area_share,
         label: segments.name(ranked.label),
+        standard_error: error,
+        confidence: error.map(|error| {
+            let (low, high) = (ranked.mean - CONFIDENT * error, ranked.mean + CONFIDENT * error);
+            v1::Interval { low, high }
+        }),
     }
 }
 

@@ -8,19 +8,21 @@ use unmask_explainer::segment::Segmentation;
 use unmask_protocol::v1::{self, fill, method, segmentation};
 
 use super::rect;
-use crate::decode::{Cut, ExplainJob, FillChoice};
+use crate::decode::{Budget, Cut, ExplainJob, FillChoice};
 
 pub(crate) fn resolved(job: &ExplainJob) -> v1::Resolved {
     let preset = match job.preset {
         Preset::Clean => "",
         Preset::Paper => PAPER,
     };
+    let Budget { max_passes, target_error } = job.budget;
     v1::Resolved {
         method: Some(v1::Method { kind: Some(method_kind(&job.method)), preset: preset.into() }),
         fill: Some(v1::Fill { kind: Some(fill_kind(&job.fill)) }),
         seed: job.seed,
         crop: Some(rect(job.subject.crop)),
         segmentation: Some(v1::Segmentation { kind: Some(segmentation_kind(&job.cut)) }),
+        budget: (job.budget != Budget::default()).then_some(v1::Budget { max_passes, target_error }),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use unmask_core::{LabelMap, Map, ModelSpec, Reading, Scale, Tensor, Violation, highest};
+use unmask_core::{Ended, LabelMap, Map, ModelSpec, Reading, Scale, Tensor, Violation, highest};
 use unmask_explainer::image::{Frame, Limits};
-use unmask_explainer::methods::{Context, Explanation, Figures, Method};
+use unmask_explainer::methods::watch::{self, Converged, Watch};
+use unmask_explainer::methods::{Context, Errors, Explanation, Figures, Method};
 use unmask_explainer::render::{self, Scene};
 use unmask_explainer::segment::{MOST_SEGMENTS, Ranked, Segmentation, rank};
 use unmask_pool::Job;
@@ -28,6 +29,10 @@ pub(crate) struct Explained {
     pub(crate) map: Map,
     pub(crate) reading: Reading,
     pub(crate) figures: Figures,
+    pub(crate) errors: Option<Errors>,
+    /// The largest error of a region, as a share.
+    pub(crate) error: Option<f64>,
+    pub(crate) ended: Ended,
     pub(crate) frame: Frame,
     pub(crate) segments: Arc<LabelMap>,
     pub(crate) regions: Vec<Ranked>,
@@ -68,13 +73,14 @@ pub(crate) fn explain(
     let decode = started.elapsed();
 
     let announced = job.announced();
-    let forward = subject.served.job(caller.limits(announced, job.max_passes))?;
+    let forward = subject.served.job(caller.limits(announced, job.budget.max_passes))?;
     let unanswered = caller.unanswered(announced, &forward);
     let references = refer(job, &seen.tensor, made, &forward, fills, caller)?;
     let References { fill, logits, fill_logits, searched } = &references;
     let decision = job.question.about(highest(logits), &spec);
     let (image_score, fill_score) = (decision.target.value(logits), decision.target.value(fill_logits));
 
+    let converged = job.budget.target_error.map(|target| Converged::new(target, &segments));
     let context = Context {
         image: &seen.tensor,
         fill,
@@ -84,11 +90,13 @@ pub(crate) fn explain(
         image_score,
         fill_score,
         forward: &forward,
+        watch: converged.as_ref().map_or(&(), |converged| converged as &dyn Watch),
     };
     let explanation = run(&job.method, &context, &forward, &caller.trace)?;
 
     let rendering = Instant::now();
-    let Explanation { map, reading, figures, ended } = explanation;
+    let error = watch::error(&explanation, &segments);
+    let Explanation { map, reading, figures, errors, ended } = explanation;
     let mut regions = rank(&map, reading, &segments);
     regions.truncate(job.top_regions);
     let legend = legend(&decision, reading);
@@ -129,6 +137,9 @@ pub(crate) fn explain(
         map,
         reading,
         figures,
+        errors,
+        error,
+        ended,
         frame: seen.frame,
         segments,
         regions,

@@ -113,7 +113,7 @@ pub(super) fn refer(
             // What the method needs at least is not the search's.
             let kept = REFERENCE_PASSES + job.method.least();
             let search =
-                job.max_passes.map_or(search.clone(), |most| search.within(most.saturating_sub(kept)));
+                job.budget.max_passes.map_or(search.clone(), |most| search.within(most.saturating_sub(kept)));
             let searched = find(served, &search, image, job.seed, told, fills, caller)?;
             // Whoever paid for it: what a budget allows must not depend on what others have asked for.
             forward.charge(searched.found.sample.passes);

@@ -199,7 +199,7 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let message = v1::ExplainRequest {
         outputs: args.overlay.iter().map(|_| v1::Output::Overlay.into()).collect(),
-        budget: args.passes.map(|passes| v1::Budget { max_passes: Some(passes) }),
+        budget: args.passes.map(|passes| v1::Budget { max_passes: Some(passes), ..Default::default() }),
         ..question(read(&args.image)?)
     };
     let token = match &args.token {

@@ -309,6 +309,7 @@ impl<'a> Work<'a> {
             image_score,
             fill_score,
             forward: self.forward,
+            watch: &(),
         };
         let Explanation { map, reading, ended, .. } =
             run(&making.method, &context, self.forward, &self.caller.trace)?;
