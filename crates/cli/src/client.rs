@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
+use tokio_stream::StreamExt as _;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -12,11 +13,12 @@ use tonic::{Code, Request, Response, Status};
 use unmask_protocol::v1;
 use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
 use unmask_protocol::v1::evaluation_service_server::EvaluationService as _;
+use unmask_protocol::v1::explain_stream_response::Kind;
 use unmask_protocol::v1::explanation_service_client::ExplanationServiceClient;
 use unmask_protocol::v1::explanation_service_server::ExplanationService;
 use unmask_protocol::v1::model_service_client::ModelServiceClient;
 use unmask_protocol::v1::model_service_server::ModelService;
-use unmask_server::{Answers, Config, Progress, Service, init_telemetry, status_of};
+use unmask_server::{Answers, Config, Service, init_telemetry, status_of};
 
 use crate::args::{Engine, Where};
 
@@ -112,12 +114,11 @@ pub(crate) fn config(engine: &Engine, more: &[(String, String)], in_process: boo
 }
 
 impl Client {
-    /// Connects, or loads the models; `progress` is told of passes where the work is done in this process.
-    pub(crate) async fn open(place: &Where, progress: Option<Progress>) -> anyhow::Result<Self> {
+    /// Connects, or loads the models.
+    pub(crate) async fn open(place: &Where) -> anyhow::Result<Self> {
         let Some(server) = &place.server else {
             let config = config(&place.engine, &[], true)?;
-            let service =
-                tokio::task::spawn_blocking(move || Service::with_progress(&config, progress)).await??;
+            let service = tokio::task::spawn_blocking(move || Service::open(&config)).await??;
             return Ok(Self::InProcess(service));
         };
         let channel = channel(place, server).await?;
@@ -136,6 +137,29 @@ impl Client {
             Self::InProcess(service) => service.explain(Request::new(request)).await,
             Self::Remote(clients) => clients.explanations.clone().explain(request).await,
         })
+    }
+
+    /// Explains, and shows what happens meanwhile.
+    pub(crate) async fn explain_live(
+        &self,
+        request: v1::ExplainRequest,
+        mut show: impl FnMut(Kind),
+    ) -> anyhow::Result<v1::ExplainResponse> {
+        let request = v1::ExplainStreamRequest { request: Some(request), map_every_ms: None };
+        let mut answers: Answers<v1::ExplainStreamResponse> = match self {
+            Self::InProcess(service) => read(service.explain_stream(Request::new(request)).await)?,
+            Self::Remote(clients) => {
+                Box::pin(read(clients.explanations.clone().explain_stream(request).await)?)
+            }
+        };
+        while let Some(answer) = answers.next().await {
+            match message(answer)?.kind {
+                Some(Kind::Answer(answer)) => return Ok(answer),
+                Some(news) => show(news),
+                None => {}
+            }
+        }
+        bail!("the stream has ended without an answer")
     }
 
     pub(crate) async fn predict(&self, request: v1::PredictRequest) -> anyhow::Result<v1::PredictResponse> {
@@ -167,7 +191,7 @@ impl Client {
     pub(crate) async fn dataset(
         &self,
         requests: impl Iterator<Item = v1::EvaluateDatasetRequest> + Send + 'static,
-    ) -> anyhow::Result<Answers> {
+    ) -> anyhow::Result<Answers<v1::EvaluateDatasetResponse>> {
         Ok(match self {
             Self::InProcess(service) => service.dataset(tokio_stream::iter(Box::new(requests.map(Ok)))),
             Self::Remote(clients) => {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use unmask_protocol::v1;
+use unmask_protocol::v1::explain_stream_response::Kind;
 
 use crate::args::Explain;
 use crate::client::{Client, crop, selector};
@@ -19,18 +19,13 @@ pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
     let template = request(&args)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     // Drawn on standard error, and only where that is a terminal.
-    let bar = ProgressBar::new(0)
-        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} passes, {eta} left")?);
-    let shown = bar.clone();
-    let progress = move |folded, announced| {
-        shown.set_length(announced);
-        shown.set_position(folded);
-    };
-    let client = Client::open(&args.place, Some(Arc::new(progress))).await?;
+    let bar =
+        ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} passes{msg}")?);
+    let client = Client::open(&args.place).await?;
     let (mut out, mut failed) = (std::io::stdout(), false);
     for (path, stem) in args.subject.images.iter().zip(&stems) {
         bar.reset();
-        let done = one(&client, &args, &template, path, stem).await;
+        let done = one(&client, &args, &template, (path, stem), &bar).await;
         bar.finish_and_clear();
         match done {
             Ok(printed) => out.write_all(printed.as_bytes())?,
@@ -48,17 +43,33 @@ async fn one(
     client: &Client,
     args: &Explain,
     template: &v1::ExplainRequest,
-    path: &Path,
-    stem: &str,
+    (path, stem): (&Path, &str),
+    bar: &ProgressBar,
 ) -> anyhow::Result<String> {
     let image = std::fs::read(path).context("cannot read the picture")?;
-    let answer = client.explain(v1::ExplainRequest { image, ..template.clone() }).await?;
+    let answer =
+        client.explain_live(v1::ExplainRequest { image, ..template.clone() }, |news| show(bar, news)).await?;
     let written = files::write(&args.out, stem, &answer)?;
     if args.subject.json {
         return Ok(serde_json::to_string(&files::summary(&answer)?)? + "\n");
     }
     let names: Vec<_> = written.iter().map(|p| p.display().to_string()).collect();
     Ok(format!("{}  wrote {}\n", text::explanation(&path.display().to_string(), &answer)?, names.join(", ")))
+}
+
+/// How far it is, and how sure of what it has found so far.
+fn show(bar: &ProgressBar, news: Kind) {
+    match news {
+        Kind::Progress(progress) => {
+            bar.set_length(progress.expected);
+            bar.set_position(progress.used);
+        }
+        Kind::Partial(partial) => {
+            let error = partial.error.map(|error| format!(", error {:.1} % of the range", 100.0 * error));
+            bar.set_message(error.unwrap_or_default());
+        }
+        Kind::Answer(_) => {}
+    }
 }
 
 /// Everything of the request but the picture.

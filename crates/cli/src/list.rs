@@ -12,7 +12,7 @@ use crate::client::{Client, config};
 use crate::fields;
 
 pub(crate) async fn models(args: List) -> anyhow::Result<ExitCode> {
-    let answer = Client::open(&args.place, None).await?.models().await?;
+    let answer = Client::open(&args.place).await?.models().await?;
     let mut out = std::io::stdout();
     if as_json(&mut out, args.format, "ListModelsResponse", &answer)? {
         return Ok(ExitCode::SUCCESS);
@@ -114,7 +114,7 @@ pub(crate) async fn calibrate(args: Calibrate) -> anyhow::Result<ExitCode> {
 }
 
 pub(crate) async fn methods(args: List) -> anyhow::Result<ExitCode> {
-    let answer = Client::open(&args.place, None).await?.methods().await?;
+    let answer = Client::open(&args.place).await?.methods().await?;
     let mut out = std::io::stdout();
     if as_json(&mut out, args.format, "ListMethodsResponse", &answer)? {
         return Ok(ExitCode::SUCCESS);
@@ -131,7 +131,7 @@ pub(crate) async fn methods(args: List) -> anyhow::Result<ExitCode> {
 }
 
 pub(crate) async fn metrics(args: List) -> anyhow::Result<ExitCode> {
-    let answer = Client::open(&args.place, None).await?.metrics().await?;
+    let answer = Client::open(&args.place).await?.metrics().await?;
     let mut out = std::io::stdout();
     if as_json(&mut out, args.format, "ListMetricsResponse", &answer)? {
         return Ok(ExitCode::SUCCESS);

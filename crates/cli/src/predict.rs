@@ -11,7 +11,7 @@ use crate::client::{Client, crop, selector};
 use crate::{fields, text};
 
 pub(crate) async fn run(args: Predict) -> anyhow::Result<ExitCode> {
-    let client = Client::open(&args.place, None).await?;
+    let client = Client::open(&args.place).await?;
     let (mut out, mut failed) = (std::io::stdout(), false);
     for path in &args.subject.images {
         let name = path.display().to_string();

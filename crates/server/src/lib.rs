@@ -30,7 +30,6 @@ pub use doctor::{Diagnosis, Finding, diagnose};
 pub use error::{StartError, status_of};
 pub use prove::Proof;
 pub use rpc::{Answers, Service, Watching};
-pub use run::Progress;
 pub use telemetry::{Telemetry, init as init_telemetry};
 pub use transport::{Running, check, secure, serve};
 pub use unmask_pool::Checkup;

@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Evaluate) -> anyhow::Result<ExitCode> {
     let mut list = items::read(&args.path, args.list.as_deref())?;
     list.retain(|item| args.families.is_empty() || args.families.contains(&item.family));
     ensure!(!list.is_empty(), "the list has no item of --family {}", args.families.join(", "));
-    let client = Client::open(&args.place, None).await?;
+    let client = Client::open(&args.place).await?;
     let model = select::model(&client, plan.model.clone()).await?;
     let passed_over = select::select(&client, &args, plan.model.as_ref(), &model, &mut list).await?;
     if args.dry_run {

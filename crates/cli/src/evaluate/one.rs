@@ -39,7 +39,7 @@ pub(super) async fn run(args: &Evaluate, plan: v1::EvaluationPlan) -> anyhow::Re
         priority: crate::args::priority(args.priority),
         ..Default::default()
     };
-    let client = Client::open(&args.place, None).await?;
+    let client = Client::open(&args.place).await?;
     if args.dry_run {
         return super::cost::announce(&client, request, 1).await;
     }

@@ -19,7 +19,7 @@ use crate::files;
 pub(crate) async fn run(args: Reproduce) -> anyhow::Result<ExitCode> {
     let kept = Kept::read(&args.response)?;
     let request = asked::request(&kept, &args)?;
-    let client = Client::open(&args.place, None).await?;
+    let client = Client::open(&args.place).await?;
     let answer = match (client.explain(request).await, asked::cut_short(&kept.answer)) {
         (Ok(answer), _) => answer,
         (Err(error), None) => return Err(error),

@@ -123,7 +123,7 @@ impl Context<'_> {
         if !self.watch.wants(folded) {
             return ControlFlow::Continue(());
         }
-        so_far().map_or(ControlFlow::Continue(()), |so_far| self.watch.look(folded, so_far))
+        so_far().map_or(ControlFlow::Continue(()), |so_far| self.watch.look(folded, &so_far))
     }
 
     /// Some segments shown, the others hidden.

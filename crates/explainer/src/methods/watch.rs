@@ -14,7 +14,7 @@ pub trait Watch {
     fn wants(&self, folded: u64) -> bool;
 
     /// What there is; `Break` says that it is enough.
-    fn look(&self, folded: u64, so_far: Explanation) -> ControlFlow<()>;
+    fn look(&self, folded: u64, so_far: &Explanation) -> ControlFlow<()>;
 }
 
 /// Nobody.
@@ -23,7 +23,7 @@ impl Watch for () {
         false
     }
 
-    fn look(&self, _: u64, _: Explanation) -> ControlFlow<()> {
+    fn look(&self, _: u64, _: &Explanation) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
@@ -53,9 +53,9 @@ impl Watch for Converged<'_> {
         folded >= self.next.get()
     }
 
-    fn look(&self, folded: u64, so_far: Explanation) -> ControlFlow<()> {
+    fn look(&self, folded: u64, so_far: &Explanation) -> ControlFlow<()> {
         self.next.set((folded as f64 * GROWTH) as u64);
-        match error(&so_far, self.segments) {
+        match error(so_far, self.segments) {
             Some(error) if error <= self.target => ControlFlow::Break(()),
             Some(_) | None => ControlFlow::Continue(()),
         }

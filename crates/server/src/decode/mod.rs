@@ -11,6 +11,7 @@ mod subject;
 mod target;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use unmask_core::{ModelSpec, Preset, Scale, Violation};
 use unmask_explainer::image::{self, Header};
@@ -39,6 +40,8 @@ const MOST_REGIONS: u32 = 64;
 const DEFAULT_REGIONS: u32 = 5;
 /// Passes besides the method's own: the picture and the fill, each alone.
 pub(crate) const REFERENCE_PASSES: u64 = 2;
+/// Milliseconds between two maps of a stream: four a second are a film to the eye, and cost little.
+const MAP_EVERY_MS: u32 = 250;
 /// Smallest error that may be asked for: less takes millions of passes.
 const LEAST_ERROR: f64 = 0.001;
 
@@ -184,6 +187,31 @@ struct Seeing<'a> {
     header: Option<&'a Header>,
     picture: Option<&'a subject::Pictured>,
     limits: &'a image::Limits,
+}
+
+/// What came of decoding something that lies below `path`, with what is wrong `around` it.
+pub(crate) fn below<T>(
+    path: &str,
+    done: Result<T, RequestError>,
+    around: Vec<Violation>,
+) -> Result<T, RequestError> {
+    let lower = |v: Violation| Violation { field: format!("{path}.{}", v.field), ..v };
+    match done {
+        Err(RequestError::Invalid(wrong)) => {
+            Err(RequestError::Invalid(wrong.into_iter().map(lower).chain(around).collect()))
+        }
+        _ if !around.is_empty() => Err(RequestError::Invalid(around)),
+        Err(RequestError::NoModel(wrong)) => Err(RequestError::NoModel(lower(wrong))),
+        done @ (Ok(_) | Err(_)) => done,
+    }
+}
+
+/// How often a stream is told of a map.
+pub(crate) fn map_every(given: Option<u32>) -> (Duration, Vec<Violation>) {
+    let every = given.unwrap_or(MAP_EVERY_MS);
+    let message = format!("got {every}, allowed is 10 to 60000");
+    let wrong = (!(10..=60_000).contains(&every)).then(|| Violation::new("map_every_ms", message));
+    (Duration::from_millis(every.into()), wrong.into_iter().collect())
 }
 
 /// Decodes something that lies below `path`.

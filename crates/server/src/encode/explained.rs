@@ -2,21 +2,17 @@
 
 use unmask_core::{Ended, LabelMap, ModelSpec, Reading, Scale, Target};
 use unmask_explainer::image::Frame;
-use unmask_explainer::methods::Figures;
+use unmask_explainer::methods::{Errors, Figures};
 use unmask_explainer::segment::Ranked;
 use unmask_protocol::v1;
 
 use super::{bill, map, prediction, rect, resolved, transform, version};
 use crate::decode::{ExplainJob, Named};
-use crate::run::{Adversarial, Explained};
+use crate::run::{Adversarial, Explained, News, Progress};
 
 /// An explained decision.
 pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained) -> v1::ExplainResponse {
     let errors = answer.errors.as_ref();
-    let region = |(ranked, rank): (&Ranked, u32)| {
-        let error = errors.map(|errors| errors.regions[ranked.label]);
-        region(rank, ranked, error, &answer.segments, &answer.frame)
-    };
     v1::ExplainResponse {
         request_id,
         prediction: Some(prediction(&answer.spec, &answer.logits)),
@@ -27,7 +23,7 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
         }),
         map: Some(map(&answer.map)),
         transform: Some(transform(&answer.frame)),
-        regions: answer.regions.iter().zip(1..).map(region).collect(),
+        regions: regions(&answer.regions, errors, &answer.segments, &answer.frame),
         picture_map: answer.pictures.picture_map.as_ref().map(map),
         cost: Some(bill::cost(&answer.bill)),
         resolved: Some(resolved(job)),
@@ -46,6 +42,27 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
         truncated_by: truncation(answer.ended).into(),
         standard_errors: errors.filter(|_| job.outputs.standard_errors).map(|errors| map(&errors.map)),
     }
+}
+
+/// Something of an explanation that runs.
+pub(crate) fn news(news: News) -> v1::ExplainStreamResponse {
+    use v1::explain_stream_response::Kind;
+    let kind = match news {
+        News::Progress(Progress { used, expected, remaining }) => Kind::Progress(v1::ExplainProgress {
+            used,
+            expected,
+            remaining_ms: Some(remaining.as_secs_f64() * 1e3),
+        }),
+        News::Partial(partial) => Kind::Partial(v1::PartialExplanation {
+            used: partial.used,
+            map: Some(map(&partial.map)),
+            reading: reading(partial.reading).into(),
+            regions: regions(&partial.regions, partial.errors.as_ref(), &partial.segments, &partial.frame),
+            error: partial.error,
+            figures: Some(figures(partial.figures)),
+        }),
+    };
+    v1::ExplainStreamResponse { kind: Some(kind) }
 }
 
 /// A decision and its scalar on the picture.
@@ -105,6 +122,18 @@ fn truncation(ended: Ended) -> v1::Truncation {
 
 /// Standard errors on either side of a value, between which 95 % of a normal distribution lie.
 const CONFIDENT: f64 = 1.96;
+
+fn regions(
+    ranked: &[Ranked],
+    errors: Option<&Errors>,
+    segments: &LabelMap,
+    frame: &Frame,
+) -> Vec<v1::Region> {
+    let one = |(ranked, rank): (&Ranked, u32)| {
+        region(rank, ranked, errors.map(|errors| errors.regions[ranked.label]), segments, frame)
+    };
+    ranked.iter().zip(1..).map(one).collect()
+}
 
 fn region(rank: u32, ranked: &Ranked, error: Option<f64>, segments: &LabelMap, frame: &Frame) -> v1::Region {
     let (left, top, right, bottom) = ranked.bounds;

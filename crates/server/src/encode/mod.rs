@@ -15,7 +15,7 @@ use unmask_protocol::v1;
 pub(crate) use self::catalogue::methods;
 pub(crate) use self::dataset::{code_name, failure, progress, row, summary};
 pub(crate) use self::evaluated::{evaluated, metrics, plan};
-pub(crate) use self::explained::explained;
+pub(crate) use self::explained::{explained, news};
 pub(crate) use self::model::model;
 pub(crate) use self::resolved::resolved;
 use crate::run::Predicted;

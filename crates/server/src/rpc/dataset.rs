@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
 use opentelemetry::KeyValue;
@@ -23,7 +22,7 @@ use unmask_explainer::metrics::bootstrap::Bootstrap;
 use unmask_pool::Cancel;
 use unmask_protocol::v1::{self, dataset_row};
 
-use super::{Guard, Service, State, refused, spent, who_is};
+use super::{Answers, Guard, Service, State, refused, spent, who_is, within};
 use crate::admission::{Held, Price};
 use crate::audit::{Draft, Who};
 use crate::decode::{self, Class, DatasetJob, Item, Known, Priced as _};
@@ -31,9 +30,6 @@ use crate::error::RequestError;
 use crate::run::{self, Caller};
 use crate::transport::Arrival;
 use crate::{encode, error, oversize};
-
-/// Answers of a dataset.
-pub type Answers = Pin<Box<dyn Stream<Item = Result<v1::EvaluateDatasetResponse, Status>> + Send>>;
 
 const CALL: &str = "evaluate_dataset";
 /// Pictures of one stream that are worked on at the same time: while one waits for a search's next step, another has rounds.
@@ -49,7 +45,7 @@ const WAITING: usize = 4;
 
 impl Service {
     /// Evaluates every item under the plan that comes first, in process.
-    pub fn dataset<S>(&self, requests: S) -> Answers
+    pub fn dataset<S>(&self, requests: S) -> Answers<v1::EvaluateDatasetResponse>
     where
         S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
     {
@@ -57,7 +53,7 @@ impl Service {
     }
 
     /// Evaluates every item under the plan that comes first, for whoever has come.
-    pub(super) fn dataset_of<S>(&self, arrival: Arrival, requests: S) -> Answers
+    pub(super) fn dataset_of<S>(&self, arrival: Arrival, requests: S) -> Answers<v1::EvaluateDatasetResponse>
     where
         S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
     {
@@ -206,14 +202,6 @@ impl<T> Future for Task<T> {
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// What comes within this time, if there is one.
-async fn within<T>(time: Option<Duration>, what: impl Future<Output = T>) -> Option<T> {
-    match time {
-        Some(time) => tokio::time::timeout(time, what).await.ok(),
-        None => Some(what.await),
     }
 }
 

@@ -3,16 +3,16 @@
 use tonic::{Request, Response, Status, Streaming};
 use unmask_protocol::v1::evaluation_service_server::EvaluationService;
 use unmask_protocol::v1::{
-    EvaluateDatasetRequest, EvaluateRequest, EvaluateResponse, ListMetricsRequest, ListMetricsResponse,
+    EvaluateDatasetRequest, EvaluateDatasetResponse, EvaluateRequest, EvaluateResponse, ListMetricsRequest,
+    ListMetricsResponse,
 };
 
-use super::dataset::Answers;
-use super::{Asked, Service, arrived};
+use super::{Answers, Asked, Service, arrived};
 use crate::{decode, encode, run};
 
 #[tonic::async_trait]
 impl EvaluationService for Service {
-    type EvaluateDatasetStream = Answers;
+    type EvaluateDatasetStream = Answers<EvaluateDatasetResponse>;
 
     async fn evaluate(
         &self,
@@ -20,7 +20,8 @@ impl EvaluationService for Service {
     ) -> Result<Response<EvaluateResponse>, Status> {
         let (arrival, message) = arrived(request);
         let id = message.request_id.clone();
-        let asked = Asked { call: "evaluate", request_id: &id, priority: message.priority, arrival };
+        let asked =
+            Asked { call: "evaluate", request_id: &id, priority: message.priority, arrival, live: None };
         self.answer(
             asked,
             |state, wrong, tenant, draft| {
@@ -41,7 +42,7 @@ impl EvaluationService for Service {
     async fn evaluate_dataset(
         &self,
         request: Request<Streaming<EvaluateDatasetRequest>>,
-    ) -> Result<Response<Answers>, Status> {
+    ) -> Result<Response<Self::EvaluateDatasetStream>, Status> {
         let (arrival, requests) = arrived(request);
         Ok(Response::new(self.dataset_of(arrival, requests)))
     }

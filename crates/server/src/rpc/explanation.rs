@@ -1,12 +1,18 @@
 //! Predict, Explain, ListMethods.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
+use unmask_core::Violation;
 use unmask_protocol::v1::explanation_service_server::ExplanationService;
 use unmask_protocol::v1::{
-    ExplainRequest, ExplainResponse, ListMethodsRequest, ListMethodsResponse, PredictRequest, PredictResponse,
+    ExplainRequest, ExplainResponse, ExplainStreamRequest, ExplainStreamResponse, ListMethodsRequest,
+    ListMethodsResponse, PredictRequest, PredictResponse,
 };
 
-use super::{Asked, Service, arrived};
+use super::{Answers, Asked, Service, arrived};
+use crate::run::Live;
+use crate::transport::Arrival;
 use crate::{decode, encode, run};
 
 #[tonic::async_trait]
@@ -14,7 +20,8 @@ impl ExplanationService for Service {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
         let (arrival, message) = arrived(request);
         let id = message.request_id.clone();
-        let asked = Asked { call: "predict", request_id: &id, priority: message.priority, arrival };
+        let asked =
+            Asked { call: "predict", request_id: &id, priority: message.priority, arrival, live: None };
         self.answer(
             asked,
             |state, wrong, tenant, draft| {
@@ -34,13 +41,49 @@ impl ExplanationService for Service {
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         let (arrival, message) = arrived(request);
+        self.explained("explain", arrival, message, None).await
+    }
+
+    type ExplainStreamStream = Answers<ExplainStreamResponse>;
+
+    async fn explain_stream(
+        &self,
+        request: Request<ExplainStreamRequest>,
+    ) -> Result<Response<Self::ExplainStreamStream>, Status> {
+        let (arrival, message) = arrived(request);
+        Ok(Response::new(self.streamed(arrival, message)))
+    }
+
+    async fn list_methods(
+        &self,
+        _: Request<ListMethodsRequest>,
+    ) -> Result<Response<ListMethodsResponse>, Status> {
+        Ok(Response::new(encode::methods()))
+    }
+}
+
+impl Service {
+    /// Explains. Of a stream, whose message has the request below `request`, with what is wrong around it, what happens meanwhile is
+    /// left with its `Live`.
+    pub(super) async fn explained(
+        &self,
+        call: &'static str,
+        arrival: Arrival,
+        message: ExplainRequest,
+        stream: Option<(Vec<Violation>, Arc<Live>)>,
+    ) -> Result<Response<ExplainResponse>, Status> {
         let id = message.request_id.clone();
-        let asked = Asked { call: "explain", request_id: &id, priority: message.priority, arrival };
+        let (around, live) = stream.map_or((None, None), |(around, live)| (Some(around), Some(live)));
+        let asked = Asked { call, request_id: &id, priority: message.priority, arrival, live };
         self.answer(
             asked,
-            |state, wrong, tenant, draft| {
+            move |state, wrong, tenant, draft| {
                 draft.image(&message.image);
-                let job = decode::explain(message, &state.seen_by(tenant), wrong)?;
+                let job = decode::explain(message, &state.seen_by(tenant), wrong);
+                let job = match around {
+                    None => job?,
+                    Some(around) => decode::below("request", job, around)?,
+                };
                 draft.explain(&job);
                 Ok(job)
             },
@@ -51,12 +94,5 @@ impl ExplanationService for Service {
             },
         )
         .await
-    }
-
-    async fn list_methods(
-        &self,
-        _: Request<ListMethodsRequest>,
-    ) -> Result<Response<ListMethodsResponse>, Status> {
-        Ok(Response::new(encode::methods()))
     }
 }

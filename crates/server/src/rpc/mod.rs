@@ -4,14 +4,16 @@ mod dataset;
 mod evaluation;
 mod explanation;
 mod model;
+mod stream;
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::Stream;
 use opentelemetry::KeyValue;
 use tonic::{Request, Response, Status};
 use tracing::Span;
@@ -19,7 +21,6 @@ use unmask_core::{Ended, ForwardError, Violation};
 use unmask_explainer::image;
 use unmask_pool::Cancel;
 
-pub use self::dataset::Answers;
 use crate::admission::{Admission, Bytes};
 use crate::audit::{Audit, Decision, Draft, Who};
 use crate::config::{Config, Weights};
@@ -29,7 +30,7 @@ use crate::error::{RequestError, StartError};
 use crate::fills::Fills;
 use crate::identity::Tenant;
 use crate::models::{self, Models};
-use crate::run::{Caller, Progress};
+use crate::run::{Caller, Live};
 use crate::telemetry::Telemetry;
 use crate::transport::Arrival;
 
@@ -44,7 +45,6 @@ pub(crate) struct State {
     admission: Admission,
     limits: image::Limits,
     fills: Fills,
-    progress: Option<Progress>,
     weights: Weights,
     drain: Drain,
     /// How long a stream may send nothing while nothing is done for it.
@@ -111,7 +111,7 @@ impl Service {
     /// # Errors
     /// [`StartError`] where the library or every model is refused.
     pub fn open(config: &Config) -> Result<Self, StartError> {
-        Self::with(config, None, Telemetry::default())
+        Self::with(config, Telemetry::default())
     }
 
     /// As [`Service::open`], for a server: whoever reads `telemetry` is told of what happens.
@@ -119,18 +119,10 @@ impl Service {
     /// # Errors
     /// As [`Service::open`].
     pub fn observed(config: &Config, telemetry: &Telemetry) -> Result<Self, StartError> {
-        Self::with(config, None, telemetry.clone())
+        Self::with(config, telemetry.clone())
     }
 
-    /// As [`Service::open`]; `progress` is told of every folded round of every explanation, for use in process.
-    ///
-    /// # Errors
-    /// As [`Service::open`].
-    pub fn with_progress(config: &Config, progress: Option<Progress>) -> Result<Self, StartError> {
-        Self::with(config, progress, Telemetry::default())
-    }
-
-    fn with(config: &Config, progress: Option<Progress>, telemetry: Telemetry) -> Result<Self, StartError> {
+    fn with(config: &Config, telemetry: Telemetry) -> Result<Self, StartError> {
         let audit = Audit::open(&config.audit)?;
         let models = Models::load(config, &telemetry)?;
         let admission = Admission::new(config);
@@ -138,8 +130,7 @@ impl Service {
         let (weights, drain) = (config.pool.weights, Drain::default());
         let idle = config.http2.idle();
         let own = telemetry.clone();
-        let state =
-            State { models, admission, limits, fills, progress, weights, drain, idle, audit, telemetry };
+        let state = State { models, admission, limits, fills, weights, drain, idle, audit, telemetry };
         let state = Arc::new(state);
         own.of_service(&state);
         Ok(Self { state })
@@ -210,7 +201,7 @@ impl Service {
         decode: impl FnOnce(&State, Vec<Violation>, &Tenant, &Draft) -> Result<J, RequestError> + Send + 'static,
         run: impl FnOnce(&State, String, &J, &Caller) -> Result<(T, u64), RequestError> + Send + 'static,
     ) -> Result<Response<T>, Status> {
-        let Asked { call, request_id, priority, arrival } = asked;
+        let Asked { call, request_id, priority, arrival, live } = asked;
         // A wrong id is reported together with everything else that is wrong.
         let (id, mut wrong) = match decode::request_id(request_id) {
             Ok(id) => (id, Vec::new()),
@@ -248,7 +239,7 @@ impl Service {
         let caller = Caller {
             cancel: Cancel::default(),
             deadline: arrival.deadline.map(soft),
-            progress: self.state.progress.clone(),
+            live,
             weight: self.state.weight(class),
             tenant: tenant.name.clone(),
             trace,
@@ -321,12 +312,25 @@ fn arrived<T>(request: Request<T>) -> (Arrival, T) {
     (extensions.remove::<Arrival>().unwrap_or_else(in_process), message)
 }
 
+/// Answers of a stream.
+pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// What comes within this time, if there is one.
+async fn within<T>(time: Option<Duration>, what: impl Future<Output = T>) -> Option<T> {
+    match time {
+        Some(time) => tokio::time::timeout(time, what).await.ok(),
+        None => Some(what.await),
+    }
+}
+
 /// What every request has.
 struct Asked<'a> {
     call: &'static str,
     request_id: &'a str,
     priority: i32,
     arrival: Arrival,
+    /// Where the caller is told of what happens meanwhile.
+    live: Option<Arc<Live>>,
 }
 
 /// Share of the client's time after which an explanation ends with what it has, so that the answer arrives before the time is up.

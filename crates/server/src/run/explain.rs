@@ -1,5 +1,6 @@
 //! Why the model says so: segmentation, references, method, regions, pictures.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use unmask_explainer::segment::{MOST_SEGMENTS, Ranked, Segmentation, rank};
 use unmask_pool::Job;
 
 use super::fill::{References, Searched, refer};
-use super::{Bill, Caller, Seen, bill, see, warnings};
+use super::{Bill, Caller, Live, Partial, Seen, bill, see, warnings};
 use crate::decode::{Cut, ExplainJob, FillChoice, Named, Outputs};
 use crate::error::RequestError;
 use crate::fills::{Fills, Found};
@@ -80,7 +81,14 @@ pub(crate) fn explain(
     let decision = job.question.about(highest(logits), &spec);
     let (image_score, fill_score) = (decision.target.value(logits), decision.target.value(fill_logits));
 
-    let converged = job.budget.target_error.map(|target| Converged::new(target, &segments));
+    let looking = Looking {
+        converged: job.budget.target_error.map(|target| Converged::new(target, &segments)),
+        live: caller.live.as_deref(),
+        job,
+        before: forward.meter().used,
+        segments: &segments,
+        frame: &seen.frame,
+    };
     let context = Context {
         image: &seen.tensor,
         fill,
@@ -90,7 +98,7 @@ pub(crate) fn explain(
         image_score,
         fill_score,
         forward: &forward,
-        watch: converged.as_ref().map_or(&(), |converged| converged as &dyn Watch),
+        watch: &looking,
     };
     let explanation = run(&job.method, &context, &forward, &caller.trace)?;
 
@@ -149,6 +157,56 @@ pub(crate) fn explain(
         warnings,
         spec,
     })
+}
+
+/// Whoever looks on: a target of the error, and a caller who wants to see how it goes.
+struct Looking<'a> {
+    converged: Option<Converged<'a>>,
+    live: Option<&'a Live>,
+    job: &'a ExplainJob,
+    /// Passes before the method's first.
+    before: u64,
+    segments: &'a Arc<LabelMap>,
+    frame: &'a Frame,
+}
+
+impl Looking<'_> {
+    fn converges(&self, folded: u64) -> Option<&Converged<'_>> {
+        self.converged.as_ref().filter(|converged| converged.wants(folded))
+    }
+}
+
+impl Watch for Looking<'_> {
+    fn wants(&self, folded: u64) -> bool {
+        self.converges(folded).is_some() || self.live.is_some_and(Live::is_due)
+    }
+
+    fn look(&self, folded: u64, so_far: &Explanation) -> ControlFlow<()> {
+        if let Some(live) = self.live.filter(|live| live.is_due()) {
+            let error = watch::error(so_far, self.segments);
+            let target = self.job.budget.target_error;
+            // The error falls with the root of the passes.
+            let needed =
+                error.zip(target).map(|(error, target)| folded as f64 * (error / target).max(1.0).powi(2));
+            let expected =
+                needed.map(|needed| self.before + (needed as u64).min(self.job.method.announced()));
+            let mut regions = rank(&so_far.map, so_far.reading, self.segments);
+            regions.truncate(self.job.top_regions);
+            let partial = Partial {
+                used: self.before + folded,
+                map: so_far.map.clone(),
+                reading: so_far.reading,
+                figures: so_far.figures,
+                errors: so_far.errors.clone(),
+                error,
+                regions,
+                segments: Arc::clone(self.segments),
+                frame: self.frame.clone(),
+            };
+            live.show(partial, expected);
+        }
+        self.converges(folded).map_or(ControlFlow::Continue(()), |converged| converged.look(folded, so_far))
+    }
 }
 
 /// The regions of a picture. What cuts it into more than can be worked with is refused before anything is paid for.

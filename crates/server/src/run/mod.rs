@@ -5,6 +5,7 @@ mod bill;
 mod evaluate;
 mod explain;
 mod fill;
+mod live;
 mod predict;
 mod summary;
 mod warnings;
@@ -19,14 +20,12 @@ use unmask_pool::{Cancel, Job, Limits};
 pub(crate) use self::bill::{Bill, Saving, Why};
 pub(crate) use self::evaluate::{Evaluation, Outcome, Scored, evaluate};
 pub(crate) use self::explain::{Adversarial, Explained, explain};
+pub(crate) use self::live::{Live, News, Partial, Progress};
 pub(crate) use self::predict::{Predicted, predict};
 pub(crate) use self::summary::{Mean, means};
 use crate::decode::Subject;
 use crate::error::RequestError;
 use crate::telemetry::{Saved, Telemetry, Trace};
-
-/// Told how many passes have been folded, out of how many.
-pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
 /// Told how many passes of one job have been folded.
 type Told = dyn Fn(u64) + Send + Sync;
@@ -36,7 +35,8 @@ type Told = dyn Fn(u64) + Send + Sync;
 pub(crate) struct Caller {
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) progress: Option<Progress>,
+    /// Where it is told of what happens meanwhile.
+    pub(crate) live: Option<Arc<Live>>,
     pub(crate) weight: u32,
     /// For whom it asks.
     pub(crate) tenant: String,
@@ -82,8 +82,8 @@ impl Caller {
 
     /// What tells the caller of folded passes, of which some were folded before.
     fn told_after(&self, before: u64, announced: u64) -> Option<Arc<Told>> {
-        let progress = self.progress.clone()?;
-        Some(Arc::new(move |folded| progress(before + folded, announced)))
+        let live = self.live.clone()?;
+        Some(Arc::new(move |folded| live.passed(before + folded, announced)))
     }
 }
 
