@@ -65,7 +65,7 @@ async fn methods_that_draw_say_how_far_they_are_and_others_do_not() {
         method::Kind::Sobol(v1::Sobol { design: Some(4), ..Default::default() }),
         method::Kind::PartitionShap(v1::PartitionShap { evaluations: Some(128), ..Default::default() }),
     ] {
-        let answer = explain(&service, of(kind.clone())).await.unwrap();
+        let answer = explain(&service, of(kind)).await.unwrap();
         assert!(answer.regions.iter().all(|region| region.standard_error.is_none()), "{kind:?}");
         assert_eq!((answer.error, answer.standard_errors, answer.converged), (None, None, false), "{kind:?}");
         let wanted = v1::ExplainRequest { budget: budget(None, Some(0.1)), ..of(kind) };

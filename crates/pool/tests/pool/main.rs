@@ -59,6 +59,7 @@ fn explain(job: &Job, value: f32, seed: u64) -> Map {
         image_score: 0.0,
         fill_score: 0.0,
         forward: job,
+        watch: &(),
     };
     method.explain(&context).unwrap().map
 }

@@ -201,7 +201,7 @@ impl Watch for Looking<'_> {
                 error,
                 regions,
                 segments: Arc::clone(self.segments),
-                frame: self.frame.clone(),
+                frame: *self.frame,
             };
             live.show(partial, expected);
         }

@@ -24,13 +24,13 @@ struct Shown {
     /// The passes that will be needed, where that is known better than from what was announced.
     expected: Option<u64>,
     progress: Option<Progress>,
-    partial: Option<Partial>,
+    partial: Option<Box<Partial>>,
 }
 
 /// Something new.
 pub(crate) enum News {
     Progress(Progress),
-    Partial(Partial),
+    Partial(Box<Partial>),
 }
 
 /// How far an explanation is.
@@ -79,7 +79,7 @@ impl Live {
     pub(super) fn show(&self, partial: Partial, expected: Option<u64>) {
         let mut shown = self.lock();
         shown.mapped = Some(Instant::now());
-        shown.partial = Some(partial);
+        shown.partial = Some(Box::new(partial));
         shown.expected = expected;
         drop(shown);
         self.news.notify_one();
