@@ -56,7 +56,7 @@ fn an_answer_asked_again_is_the_same_in_process_and_through_a_server() {
         let output = reproduce(&path, &[&["--image", MOUTH, "--fill-image", REAL], place].concat());
         let said = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
-        assert!(said.ends_with("the same answer: all 14 fields agree\n"), "{said}");
+        assert!(said.ends_with("the same answer: all 17 fields agree\n"), "{said}");
         assert!(
             said.contains("  map              same\n") && said.contains("258 passes then, 258 now"),
             "{said}"

@@ -64,6 +64,13 @@ fn timeless(name: &str, value: &Json) -> Json {
                 |w: &&Json| !w.as_str().is_some_and(|text| text.contains(" ended the explanation after "));
             warnings.iter().filter(ended).cloned().collect()
         }
+        ("resolved", Json::Object(resolved)) => {
+            let mut resolved = resolved.clone();
+            let target = value["budget"]["target_error"].clone();
+            resolved.insert("budget".into(), target);
+            resolved.into()
+        }
+        ("truncated_by", by) => (by != "TRUNCATION_UNSPECIFIED").into(),
         _ => value.clone(),
     }
 }
