@@ -171,6 +171,22 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
+    fn partial(&self, folded: u64, so_far: &Explanation, error: Option<f64>) -> Partial {
+        let mut regions = rank(&so_far.map, so_far.reading, self.segments);
+        regions.truncate(self.job.top_regions);
+        Partial {
+            used: self.before + folded,
+            map: so_far.map.clone(),
+            reading: so_far.reading,
+            figures: so_far.figures,
+            errors: so_far.errors.clone(),
+            error,
+            regions,
+            segments: Arc::clone(self.segments),
+            frame: *self.frame,
+        }
+    }
+
     fn converges(&self, folded: u64) -> Option<&Converged<'_>> {
         self.converged.as_ref().filter(|converged| converged.wants(folded))
     }
@@ -178,32 +194,22 @@ impl Looking<'_> {
 
 impl Watch for Looking<'_> {
     fn wants(&self, folded: u64) -> bool {
-        self.converges(folded).is_some() || self.live.is_some_and(Live::is_due)
+        // What is made for one is shown to both.
+        let is_due = self.live.is_some_and(Live::is_due);
+        is_due || self.converges(folded).is_some()
     }
 
     fn look(&self, folded: u64, so_far: &Explanation) -> ControlFlow<()> {
-        if let Some(live) = self.live.filter(|live| live.is_due()) {
+        if let Some(live) = self.live {
             let error = watch::error(so_far, self.segments);
-            let target = self.job.budget.target_error;
             // The error falls with the root of the passes.
-            let needed =
-                error.zip(target).map(|(error, target)| folded as f64 * (error / target).max(1.0).powi(2));
-            let expected =
-                needed.map(|needed| self.before + (needed as u64).min(self.job.method.announced()));
-            let mut regions = rank(&so_far.map, so_far.reading, self.segments);
-            regions.truncate(self.job.top_regions);
-            let partial = Partial {
-                used: self.before + folded,
-                map: so_far.map.clone(),
-                reading: so_far.reading,
-                figures: so_far.figures,
-                errors: so_far.errors.clone(),
-                error,
-                regions,
-                segments: Arc::clone(self.segments),
-                frame: *self.frame,
-            };
-            live.show(partial, expected);
+            let needed = |(error, target): (f64, f64)| folded as f64 * (error / target).max(1.0).powi(2);
+            if let Some(needed) = error.zip(self.job.budget.target_error).map(needed) {
+                live.expects(self.before + (needed as u64).min(self.job.method.announced()));
+            }
+            if live.wants() {
+                live.show(self.partial(folded, so_far, error));
+            }
         }
         self.converges(folded).map_or(ControlFlow::Continue(()), |converged| converged.look(folded, so_far))
     }

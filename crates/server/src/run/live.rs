@@ -17,10 +17,15 @@ pub(crate) struct Live {
     news: Notify,
 }
 
+/// Making maps takes at most this share of the time.
+const SHARE: u32 = 20;
+
 #[derive(Default)]
 struct Shown {
-    /// When the last map was shown.
-    mapped: Option<Instant>,
+    /// When a map was last wanted.
+    wanted: Option<Instant>,
+    /// When the next one may be.
+    next: Option<Instant>,
     /// The passes that will be needed, where that is known better than from what was announced.
     expected: Option<u64>,
     progress: Option<Progress>,
@@ -70,17 +75,33 @@ impl Live {
         self.news.notify_one();
     }
 
-    /// Whether it is time for a map.
+    /// Whether it is time for a map, which is then made and shown.
     pub(super) fn is_due(&self) -> bool {
-        self.lock().mapped.is_none_or(|at| at.elapsed() >= self.every)
+        let (now, mut shown) = (Instant::now(), self.lock());
+        let due = shown.next.is_none_or(|next| now >= next);
+        if due {
+            shown.wanted = Some(now);
+        }
+        due
     }
 
-    /// What there is so far, and how many passes will be needed where that is known.
-    pub(super) fn show(&self, partial: Partial, expected: Option<u64>) {
-        let mut shown = self.lock();
-        shown.mapped = Some(Instant::now());
+    /// Whether what is made now is for it.
+    pub(super) fn wants(&self) -> bool {
+        self.lock().wanted.is_some()
+    }
+
+    /// So many passes will be needed.
+    pub(super) fn expects(&self, passes: u64) {
+        self.lock().expected = Some(passes);
+    }
+
+    /// What there is so far.
+    pub(super) fn show(&self, partial: Partial) {
+        let (now, mut shown) = (Instant::now(), self.lock());
+        // A map of many masks takes long to make, and nobody pays for that in passes.
+        let took = shown.wanted.take().map_or(Duration::ZERO, |wanted| now - wanted);
+        shown.next = Some(now + self.every.max(SHARE * took));
         shown.partial = Some(Box::new(partial));
-        shown.expected = expected;
         drop(shown);
         self.news.notify_one();
     }
@@ -106,5 +127,52 @@ impl Live {
 
     fn lock(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partial() -> Partial {
+        let rect = unmask_explainer::image::Rect { x: 0, y: 0, width: 1, height: 1 };
+        Partial {
+            used: 1,
+            map: Map::zeros(1, 1),
+            reading: Reading::Evidence,
+            figures: Figures::default(),
+            errors: None,
+            error: None,
+            regions: Vec::new(),
+            segments: Arc::new(unmask_explainer::segment::grid(1, 1, 1, 1)),
+            frame: Frame { crop: rect, displayed: (1, 1), orientation: 1, model: (1, 1) },
+        }
+    }
+
+    #[test]
+    fn maps_that_take_long_to_make_are_made_seldom() {
+        let live = Live::new(Duration::ZERO);
+        assert!(live.is_due());
+        live.show(partial());
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(live.is_due(), "the last one took next to no time");
+        std::thread::sleep(Duration::from_millis(500));
+        live.show(partial());
+        assert!(!live.is_due(), "ten seconds must pass");
+    }
+
+    #[test]
+    fn what_is_newer_takes_the_place_of_what_nobody_has_read() {
+        let live = Live::new(Duration::ZERO);
+        assert!(live.take().is_none());
+        for used in [10, 20] {
+            live.passed(used, 100);
+            live.show(Partial { used, ..partial() });
+        }
+        live.expects(50);
+        live.passed(30, 100);
+        assert!(matches!(live.take(), Some(News::Partial(partial)) if partial.used == 20));
+        assert!(matches!(live.take(), Some(News::Progress(Progress { used: 30, expected: 50, .. }))));
+        assert!(live.take().is_none());
     }
 }
