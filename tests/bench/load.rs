@@ -34,7 +34,9 @@ pub(crate) async fn model(service: &Service) -> anyhow::Result<v1::Model> {
 const MIXED: Duration = Duration::from_secs(8);
 
 /// Passes a second while eight clients send requests of every kind over gRPC.
-pub(crate) fn mixed(bench: &Bench, service: &Service) -> anyhow::Result<f64> {
+pub(crate) fn mixed(bench: &Bench) -> anyhow::Result<f64> {
+    // One that has gone down takes nothing any more.
+    let service = bench.service(&[]);
     bench.tokio.block_on(async {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let running = serve(&bench.root.config(&[]), service.clone(), async {

@@ -141,7 +141,7 @@ fn main() -> anyhow::Result<()> {
     let service = bench.service(&[]);
     let inside = bench.share(|| rate(&bench, &service, rise(4000)))?;
     table.at_least("passes/s inside one RISE-4000 over bare ONNX Runtime", inside, 0.95);
-    let grpc = bench.share(|| load::mixed(&bench, &service))?;
+    let grpc = bench.share(|| load::mixed(&bench))?;
     table.at_least("the same through gRPC with 8 concurrent mixed requests", grpc, 0.92);
     let other = bench.share(|| {
         let lime = v1::method::Kind::Lime(v1::Lime { samples: Some(1000), ..Default::default() });
