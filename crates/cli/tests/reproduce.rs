@@ -51,12 +51,15 @@ fn an_answer_asked_again_is_the_same_in_process_and_through_a_server() {
     let (_server, address) = serve(&[]);
     let url = format!("http://{address}");
     let short = ["--param", "masks=400", "--fill-image", REAL, "--group", "fake", "--max-passes", "300"];
-    let path = explained(dir.path(), &[&short[..], &["--save-fill", "--crop", "10,8,100,110"]].concat());
+    let path = explained(
+        dir.path(),
+        &[&short[..], &["--save-fill", "--save-errors", "--crop", "10,8,100,110"]].concat(),
+    );
     for place in [&[][..], &["--server", &url]] {
         let output = reproduce(&path, &[&["--image", MOUTH, "--fill-image", REAL], place].concat());
         let said = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
-        assert!(said.ends_with("the same answer: all 17 fields agree\n"), "{said}");
+        assert!(said.ends_with("the same answer: all 18 fields agree\n"), "{said}");
         assert!(
             said.contains("  map              same\n") && said.contains("258 passes then, 258 now"),
             "{said}"
@@ -138,6 +141,7 @@ async fn what_another_client_kept_of_a_label_map_and_a_deadline_is_asked_again()
         v1::Output::PictureMap,
         v1::Output::Fill,
         v1::Output::Labels,
+        v1::Output::StandardErrors,
     ];
     let request = v1::ExplainRequest {
         image: std::fs::read(project().join(MOUTH)).unwrap(),

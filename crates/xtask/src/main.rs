@@ -13,6 +13,7 @@ mod observe;
 mod onnxruntime;
 mod parity;
 mod python;
+mod running;
 mod study;
 mod test;
 mod tools;

@@ -22,7 +22,12 @@ pub(super) struct Kept {
 }
 
 /// Fields that hold an array, as the contract names them and as JSON of a message does.
-const ARRAYS: [(&str, &str); 3] = [("map", "map"), ("picture_map", "pictureMap"), ("labels", "labels")];
+const ARRAYS: [(&str, &str); 4] = [
+    ("map", "map"),
+    ("picture_map", "pictureMap"),
+    ("labels", "labels"),
+    ("standard_errors", "standardErrors"),
+];
 /// Fields that are a picture.
 const PICTURES: [(&str, &str); 3] =
     [("heat_map_png", "heatMapPng"), ("overlay_png", "overlayPng"), ("fill_png", "fillPng")];

@@ -28,7 +28,8 @@ impl Watch for () {
     }
 }
 
-/// How much more must be folded until the next look: looking costs about as much as folding a few percent of it.
+/// How much more must be folded until the next look. A look goes through all that was folded: the looks together, through five times as
+/// much as the last one.
 const GROWTH: f64 = 1.25;
 
 /// Ends a method when its error is small: the largest standard error of a region is at most this share of the distance between the

@@ -17,8 +17,8 @@ pub(crate) struct Live {
     news: Notify,
 }
 
-/// Making maps takes at most this share of the time.
-const SHARE: u32 = 20;
+/// Until the next map goes at least this many times as long as the last one took to make.
+const SPARED: u32 = 20;
 
 #[derive(Default)]
 struct Shown {
@@ -100,7 +100,7 @@ impl Live {
         let (now, mut shown) = (Instant::now(), self.lock());
         // A map of many masks takes long to make, and nobody pays for that in passes.
         let took = shown.wanted.take().map_or(Duration::ZERO, |wanted| now - wanted);
-        shown.next = Some(now + self.every.max(SHARE * took));
+        shown.next = Some(now + self.every.max(SPARED * took));
         shown.partial = Some(Box::new(partial));
         drop(shown);
         self.news.notify_one();

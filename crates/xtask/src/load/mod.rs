@@ -67,9 +67,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let server = Server::start(&unmask, &library, layout)?;
     let (mut rows, mut before) = (Vec::new(), first.of(layout));
     for name in SCENARIOS.iter().filter(|name| options.scenario.as_deref().is_none_or(|own| own == **name)) {
-        tell(&format!("{name}: {}", server.address));
+        tell(&format!("{name}: {}", server.running.address));
         let seen = server.metrics()?;
-        let report = ghz.run(name, &server.address, options.seconds, &work)?;
+        let report = ghz.run(name, &server.running.address, options.seconds, &work)?;
         let counted = server.metrics()?.since(&seen);
         // The server waits, and takes nothing of the machine meanwhile.
         let after = bare()?.of(layout);

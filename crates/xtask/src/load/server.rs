@@ -1,24 +1,22 @@
 //! The release server as a process of its own on the loopback, and its metrics.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
 use super::bare::Layout;
-use crate::tools::root;
+use crate::running::Running;
 
 /// How long the admin port may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ends with this value.
 pub(super) struct Server {
-    child: Child,
-    pub(super) address: String,
+    pub(super) running: Running,
     admin: SocketAddr,
 }
 
@@ -26,35 +24,16 @@ impl Server {
     /// Starts it at this layout and waits until it listens.
     pub(super) fn start(unmask: &Path, library: &Path, layout: Layout) -> anyhow::Result<Self> {
         let admin = free()?;
-        let mut command = Command::new(unmask);
-        command.current_dir(root()).args([
-            "serve",
-            "--insecure",
-            "--listen",
-            "127.0.0.1:0",
-            "--models",
-            "models",
-        ]);
         let Layout { workers, threads, batch } = layout;
-        for setting in [
+        let settings = [
             format!("admin.listen={admin}"),
             format!("pool.workers={workers}"),
             format!("pool.threads={threads}"),
             format!("pool.batch={batch}"),
             "pool.calibration=off".into(),
             "log.filter=error".into(),
-        ] {
-            command.args(["--set", &setting]);
-        }
-        command.arg("--onnxruntime").arg(library).stdout(Stdio::piped());
-        let child = command.spawn().with_context(|| format!("cannot start {}", unmask.display()))?;
-        let mut server = Self { child, address: String::new(), admin };
-        let mut line = String::new();
-        let output = server.child.stdout.take().context("the server has no output")?;
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("listening on ");
-        server.address = address.context("the server did not start; its reason is above")?.to_owned();
-        Ok(server)
+        ];
+        Ok(Self { running: Running::start(unmask, library, &settings)?, admin })
     }
 
     /// What it has counted so far.
@@ -70,14 +49,6 @@ impl Server {
             bail!("/metrics answers {}", head.lines().next().unwrap_or_default());
         }
         Ok(Metrics { at, values: parse(body) })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended on its own; either way it is gone afterwards.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
