@@ -29,6 +29,7 @@ fn methods() -> Vec<v1::Method> {
             ..v1::PartitionShap::default()
         }),
         method::Kind::KernelShap(v1::KernelShap { samples: Some(300) }),
+        method::Kind::Reveal(v1::Reveal::default()),
     ];
     let with = |preset: &str| {
         let preset = preset.to_owned();
@@ -83,6 +84,7 @@ fn the_lists_name_every_method_and_fill() {
         method::Kind::Sobol(_) => "sobol",
         method::Kind::PartitionShap(_) => "partition_shap",
         method::Kind::KernelShap(_) => "kernel_shap",
+        method::Kind::Reveal(_) => "reveal",
     };
     for descriptor in unmask_explainer::methods::METHODS {
         let found = methods().iter().any(|m| name(m.kind.as_ref().unwrap()) == descriptor.name);

@@ -149,7 +149,7 @@ async fn two_cells_that_count_only_together_share_the_credit() {
                 assert!((answer.figures.unwrap().total.unwrap() - 16.0).abs() < EXACT);
                 assert!((found.iter().sum::<f64>() - 16.0).abs() < EXACT, "{name}");
             }
-            Kind::Lime(_) | Kind::Sobol(_) | Kind::Rise(_) => {}
+            Kind::Lime(_) | Kind::Sobol(_) | Kind::Rise(_) | Kind::Reveal(_) => {}
         }
     }
 }

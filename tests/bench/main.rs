@@ -4,10 +4,11 @@
 //! machines are noisy. Nothing here is part of the tests.
 
 mod load;
+mod paper;
 mod peers;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -33,6 +34,9 @@ struct Args {
     /// Interpreter with the peers; without it they are left out
     #[arg(long)]
     python: Option<PathBuf>,
+    /// Time the presets against the paper's pipeline, and nothing else
+    #[arg(long, requires = "python")]
+    paper: bool,
     /// Write the table here as well
     #[arg(long)]
     out: Option<PathBuf>,
@@ -118,6 +122,10 @@ fn main() -> anyhow::Result<()> {
         Layout { workers: own.workers as usize, threads: own.threads as usize, batch: own.batch as usize };
     let bench = Bench { root, layout, repeats: args.repeats, requests: args.requests, tokio, runtime };
     let mut table = Table::new(&bench, &serving)?;
+    if let Some(python) = args.python.as_ref().filter(|_| args.paper) {
+        paper::compare(&bench, &bench.service(&[]), python, &mut table)?;
+        return write(&table, args.out.as_deref());
+    }
 
     // What sessions and batching are worth, and what is left of both.
     let one = Layout { workers: 1, threads: 1, batch: 1 };
@@ -164,11 +172,15 @@ fn main() -> anyhow::Result<()> {
     drop(service);
     load::memory(&bench, &mut table)?;
 
+    write(&table, args.out.as_deref())
+}
+
+fn write(table: &Table, out: Option<&Path>) -> anyhow::Result<()> {
+    use std::io::Write as _;
     let text = table.text();
-    if let Some(out) = &args.out {
+    if let Some(out) = out {
         std::fs::write(out, &text)?;
     }
-    use std::io::Write as _;
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())
 }

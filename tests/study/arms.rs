@@ -36,7 +36,7 @@ impl Arm {
             Some(method::Kind::Sobol(m)) => m.design.map(|n| n * 66),
             Some(method::Kind::PartitionShap(m)) => m.evaluations,
             Some(method::Kind::KernelShap(m)) => m.samples,
-            Some(method::Kind::Occlusion(_)) | None => None,
+            Some(method::Kind::Occlusion(_) | method::Kind::Reveal(_)) | None => None,
         };
         u64::from(number.unwrap_or(0))
     }

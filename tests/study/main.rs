@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a command tells how far it is")]
 
 mod arms;
+mod errors;
 mod items;
 mod report;
 mod row;
@@ -54,6 +55,9 @@ struct Args {
     /// Compare settings of the bounded search only
     #[arg(long, conflicts_with = "flips")]
     settings: bool,
+    /// Hold standard errors against what happens over seeds, and write docs/errors.md; needs no evaluation set
+    #[arg(long, conflicts_with_all = ["flips", "settings", "report_only"])]
+    errors: bool,
     /// Write the report from the rows that are there
     #[arg(long)]
     report_only: bool,
@@ -62,6 +66,13 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if args.errors {
+        let service = Root::new(&[]).service(&[("log.filter", "warn")]);
+        let model = model(&service).await?;
+        let (kept, report) =
+            (args.rows.with_file_name("errors.jsonl"), args.report.with_file_name("errors.md"));
+        return errors::study(&service, &model, &kept, &report).await;
+    }
     let mut rows = Rows::open(&args.rows)?;
     if !args.report_only {
         let evalset = args.evalset.context("--evalset DIR is needed, unless with --report-only")?;

@@ -164,16 +164,18 @@ pub(crate) struct Explain {
     pub(crate) subject: Subject,
     #[command(flatten)]
     pub(crate) place: Where,
-    /// Explanation method; `unmask methods` lists them
-    #[arg(long, default_value = "rise")]
-    pub(crate) method: String,
+    /// Explanation method; `unmask methods` lists them [default: the preset's, and without one that of "balanced"]
+    #[arg(long)]
+    pub(crate) method: Option<String>,
     /// A parameter of the method, such as masks=1000
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = pair)]
     pub(crate) params: Vec<(String, String)>,
-    /// Values of parameters that are not given: "paper" for those of arXiv 2502.03957 [default: this service's]
+    /// A method and a fill by what they cost and find: fast, balanced or thorough; or "paper", for the values of
+    /// arXiv 2502.03957 where a parameter is not given
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) preset: String,
-    /// What stands where a region is hidden; `unmask methods` lists fills [default: mean, or the preset's]
+    /// What stands where a region is hidden; `unmask methods` lists fills [default: the preset's; else adversarial for reveal, mean
+    /// for all others]
     #[arg(long, conflicts_with = "fill_image")]
     pub(crate) fill: Option<String>,
     /// A parameter of the fill, such as sigma=5
@@ -276,13 +278,13 @@ pub(crate) struct Evaluate {
     /// Model, such as selfblend-mobilenetv2@1; default: the default model's latest version
     #[arg(long, value_name = "NAME[@VERSION]")]
     pub(crate) model: Option<String>,
-    /// A method to judge, such as rise:masks=1000; may be given several times
-    #[arg(long = "method", value_name = "NAME[:KEY=VALUE,...]", default_value = "rise")]
+    /// A method to judge, such as rise:masks=1000, or the preset fast, balanced or thorough; may be given several times
+    #[arg(long = "method", value_name = "NAME[:KEY=VALUE,...]", default_value = "balanced")]
     pub(crate) methods: Vec<String>,
     /// A fill for every method, such as adversarial or blur:sigma=5; "default" is a method's own; may be given several times
     #[arg(long = "fill", value_name = "NAME[:KEY=VALUE,...]")]
     pub(crate) fills: Vec<String>,
-    /// Values of parameters that are not given: "paper" for those of arXiv 2502.03957 [default: this service's]
+    /// Values of the methods' parameters that are not given: "paper" for those of arXiv 2502.03957 [default: this service's]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) preset: String,
     /// A metric, such as deletion:step=500,fill=adversarial; `unmask metrics` lists them; may be given several times

@@ -90,7 +90,12 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         .segments
         .as_ref()
         .map(|name| fields::choice::<v1::Segmentation>("Segmentation", name, &args.segments_params));
-    let method: v1::Method = fields::choice("Method", &args.method, &args.params)?;
+    let method: v1::Method = match &args.method {
+        Some(method) => fields::choice("Method", method, &args.params)?,
+        None if args.params.is_empty() => v1::Method::default(),
+        None => bail!("--param is for the method that --method names"),
+    };
+    let method = v1::Method { preset: args.preset.clone(), ..method };
     let mut outputs = vec![v1::Output::Overlay.into()];
     outputs.extend(args.save_errors.then_some(i32::from(v1::Output::StandardErrors)));
     outputs.extend(args.save_fill.then_some(i32::from(v1::Output::Fill)));
@@ -100,7 +105,8 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         model: selector(args.subject.model.as_deref()),
         crop: crop(args.subject.crop),
         target: target(args)?,
-        method: Some(v1::Method { preset: args.preset.clone(), ..method }),
+        // Neither named: the server's own choice.
+        method: (method != v1::Method::default()).then_some(method),
         fill,
         seed: args.seed,
         priority: crate::args::priority(args.subject.priority),

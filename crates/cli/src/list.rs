@@ -127,6 +127,13 @@ pub(crate) async fn methods(args: List) -> anyhow::Result<ExitCode> {
             details(&mut out, entry)?;
         }
     }
+    for preset in &answer.presets {
+        let default = if preset.is_default { " (default)" } else { "" };
+        writeln!(out, "preset {}{default}: {}", preset.name, preset.summary)?;
+        let method = fields::word("Method", &preset.method.clone().unwrap_or_default())?;
+        let fill = fields::word("Fill", &preset.fill.clone().unwrap_or_default())?;
+        writeln!(out, "  {method} over {fill}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

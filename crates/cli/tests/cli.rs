@@ -21,7 +21,19 @@ fn explain_writes_its_files_and_is_the_same_in_process_and_remote() {
         let out = dir.path().join(name);
         let mut command = unmask();
         command
-            .args(["explain", MOUTH, "--param", "masks=200", "--fill-image", REAL, "--seed", "5", "--out"])
+            .args([
+                "explain",
+                MOUTH,
+                "--method",
+                "rise",
+                "--param",
+                "masks=200",
+                "--fill-image",
+                REAL,
+                "--seed",
+                "5",
+                "--out",
+            ])
             .arg(&out);
         command.args(place.into_iter().flat_map(|url| ["--server", url]));
         let output = command.output().unwrap();
@@ -80,9 +92,11 @@ fn a_wrong_command_line_is_two_and_names_what_is_wrong() {
     for args in [&["explain"][..], &["explain", MOUTH, "--crop", "1,2"], &["serve", "--bogus"], &[]] {
         assert_eq!(run(args).status.code(), Some(2), "{args:?}");
     }
-    let output = run(&["explain", MOUTH, "--param", "bogus=1"]);
+    let output = run(&["explain", MOUTH, "--method", "rise", "--param", "bogus=1"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("its parameters are: masks, grid, keep_probability"));
+    let output = run(&["explain", MOUTH, "--param", "masks=200"]);
+    assert!(text(&output.stderr).contains("--param is for the method that --method names"));
 }
 
 #[test]
@@ -177,6 +191,8 @@ fn lists_say_what_there_is() {
     let listed = text(&run(&["methods"]).stdout);
     assert!(listed.contains("keep_probability = 0.5 (paper: 0.539827837277029)"), "{listed}");
     assert!(listed.contains("segmentation slic: "), "{listed}");
+    let balanced = listed.split("preset balanced@1 (default): ").nth(1).expect("the default is marked");
+    assert!(balanced.lines().nth(1).is_some_and(|line| line.starts_with("  reveal:grid=8,")), "{balanced}");
     let methods = run(&["methods", "--format", "json"]);
     let methods: serde_json::Value = serde_json::from_slice(&methods.stdout).unwrap();
     assert_eq!(methods["methods"][0]["name"], "rise");

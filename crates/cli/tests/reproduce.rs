@@ -50,7 +50,18 @@ fn an_answer_asked_again_is_the_same_in_process_and_through_a_server() {
     let dir = tempfile::tempdir().unwrap();
     let (_server, address) = serve(&[]);
     let url = format!("http://{address}");
-    let short = ["--param", "masks=400", "--fill-image", REAL, "--group", "fake", "--max-passes", "300"];
+    let short = [
+        "--method",
+        "rise",
+        "--param",
+        "masks=400",
+        "--fill-image",
+        REAL,
+        "--group",
+        "fake",
+        "--max-passes",
+        "300",
+    ];
     let path = explained(
         dir.path(),
         &[&short[..], &["--save-fill", "--save-errors", "--crop", "10,8,100,110"]].concat(),
@@ -87,7 +98,7 @@ fn an_answer_under_a_preset_over_a_search_that_names_no_crop_is_the_same() {
 #[test]
 fn what_differs_is_named_with_both_values() {
     let dir = tempfile::tempdir().unwrap();
-    let path = explained(dir.path(), &["--param", "masks=128"]);
+    let path = explained(dir.path(), &["--method", "rise", "--param", "masks=128"]);
     let said = told(&reproduce(&path, &["--image", REAL]));
     assert!(
         said.contains("  prediction       differs: ") && said.contains("this is another picture"),

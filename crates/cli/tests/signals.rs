@@ -29,6 +29,8 @@ fn ended(signals: usize) -> Ended {
     client.args([
         "explain",
         MOUTH,
+        "--method",
+        "rise",
         "--param",
         "masks=100000",
         "--server",

@@ -29,7 +29,7 @@ pub use from_fn::FromFn;
 pub use labels::LabelMap;
 pub use map::{Map, Reading};
 pub use noise::{Basis, Direction, Noise};
-pub use param::{Kind, PAPER, Param, Preset, Value, Violation};
+pub use param::{Kind, Param, Preset, Value, Violation};
 pub use perturbation::Perturbation;
 pub use ranks::{Ranks, order};
 pub use rng::{Draws, Stream, philox4x32};

@@ -39,10 +39,36 @@ pub enum Preset {
     Clean,
     /// The values of the code of arXiv 2502.03957.
     Paper,
+    /// The fewest passes with which an explanation is still good.
+    Fast,
+    /// What most want.
+    Balanced,
+    /// The best explanation.
+    Thorough,
 }
 
-/// The exact version of [`Preset::Paper`].
-pub const PAPER: &str = "paper@1";
+impl Preset {
+    /// All that have a name.
+    pub const NAMED: [Self; 4] = [Self::Paper, Self::Fast, Self::Balanced, Self::Thorough];
+
+    /// The name with its exact version; empty for the defaults.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "",
+            Self::Paper => "paper@1",
+            Self::Fast => "fast@1",
+            Self::Balanced => "balanced@1",
+            Self::Thorough => "thorough@1",
+        }
+    }
+
+    /// The preset of this name, with its version or without.
+    pub fn named(name: &str) -> Option<Self> {
+        let versioned =
+            |preset: &Self| preset.name() == name || preset.name().split('@').next() == Some(name);
+        if name.is_empty() { Some(Self::Clean) } else { Self::NAMED.into_iter().find(versioned) }
+    }
+}
 
 /// A value that a preset puts in the default's place.
 #[derive(Clone, Copy, Debug, PartialEq)]

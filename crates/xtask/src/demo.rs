@@ -24,18 +24,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     tools::run(
         Command::new(&unmask)
             .current_dir(root())
-            .args([
-                "explain",
-                FAKE,
-                "--server",
-                &url,
-                "--method",
-                "rise",
-                "--fill",
-                "adversarial",
-                "--save-fill",
-                "--out",
-            ])
+            .args(["explain", FAKE, "--server", &url, "--save-fill", "--out"])
             .arg(&out),
     )?;
     say(&format!("open {}", out.join("astronaut-mouth.overlay.png").display()));

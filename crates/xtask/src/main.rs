@@ -6,6 +6,7 @@ mod chaos;
 mod demo;
 mod deploy;
 mod fetch;
+mod frontier;
 mod image;
 mod imports;
 mod load;
@@ -47,6 +48,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Measure what every method and preset finds and costs, and write docs/frontier.md; goes on where it was stopped
+    Frontier(frontier::Options),
     /// Time explanations against ONNX Runtime alone and against Python peers, and print the table
     Bench {
         /// Options, such as --repeats 3 or --out FILE; or --parts alone, for the parts of the hot path
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(),
         Task::Test { rest } => test::run(&rest),
         Task::Study { rest } => study::run(&rest),
+        Task::Frontier(options) => frontier::run(&options),
         Task::Bench { rest } => bench::run(&rest),
         Task::Chaos { rest } => chaos::run(&rest),
         Task::Load(options) => load::run(&options),

@@ -9,6 +9,8 @@ use crate::fields;
 
 /// A method's own fill.
 const OWN: &str = "default";
+/// Presets that stand for a method, and can be named in its place.
+const QUALITIES: [&str; 3] = ["fast", "balanced", "thorough"];
 
 pub(super) fn plan(args: &Evaluate) -> anyhow::Result<v1::EvaluationPlan> {
     if let Some(path) = &args.plan {
@@ -49,8 +51,15 @@ pub(super) fn plan(args: &Evaluate) -> anyhow::Result<v1::EvaluationPlan> {
 }
 
 fn candidate(method: &str, fill: &str, preset: &str) -> anyhow::Result<v1::Candidate> {
-    let made: v1::Method = fields::said("Method", method)?;
-    let kind = Some(candidate::Kind::Method(v1::Method { preset: preset.to_owned(), ..made }));
+    let made = if QUALITIES.contains(&method) {
+        if !preset.is_empty() {
+            bail!("{method} is a preset itself; leave out --preset {preset}");
+        }
+        v1::Method { kind: None, preset: method.to_owned() }
+    } else {
+        v1::Method { preset: preset.to_owned(), ..fields::said("Method", method)? }
+    };
+    let kind = Some(candidate::Kind::Method(made));
     let fill = if fill == OWN { None } else { Some(fields::said("Fill", fill)?) };
     Ok(v1::Candidate { kind, fill, ..Default::default() })
 }
@@ -95,6 +104,17 @@ mod tests {
         let Some(v1::metric::Kind::Deletion(deletion)) = &plan.metrics[0].kind else { panic!("{plan:?}") };
         assert_eq!(deletion.step, Some(9));
         assert_eq!(deletion.fill.as_ref().unwrap().kind, Some(v1::fill::Kind::Zero(v1::ZeroFill {})));
+    }
+
+    #[test]
+    fn a_preset_of_quality_stands_for_its_method() {
+        let plan = of(&["--metric", "auroc"]).unwrap();
+        let preset = |name: &str| v1::Method { kind: None, preset: name.into() };
+        assert_eq!(plan.candidates[0].kind, Some(candidate::Kind::Method(preset("balanced"))));
+        let plan = of(&["--metric", "auroc", "--method", "fast", "--method", "rise"]).unwrap();
+        assert_eq!(plan.candidates[0].kind, Some(candidate::Kind::Method(preset("fast"))));
+        let error = of(&["--metric", "auroc", "--method", "fast", "--preset", "paper"]).unwrap_err();
+        assert_eq!(error.to_string(), "fast is a preset itself; leave out --preset paper");
     }
 
     #[test]

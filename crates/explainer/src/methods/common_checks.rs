@@ -9,7 +9,8 @@ use unmask_core::{
 };
 
 use super::{
-    Context, Explanation, KernelShap, Lime, METHODS, Method, Mode, Occlusion, PartitionShap, Rise, Sobol,
+    Context, Explanation, KernelShap, Lime, METHODS, Method, Mode, Occlusion, PartitionShap, Reveal, Rise,
+    Sobol,
 };
 use crate::segment::{grid, rank};
 
@@ -30,6 +31,7 @@ fn every() -> Vec<Method> {
         Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::default() }),
         Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::preset(Preset::Paper) }),
         Method::KernelShap(KernelShap { samples: 400 }),
+        Method::Reveal(Reveal { smoothing: 0.4, ..Reveal::default() }),
     ]
 }
 
@@ -134,6 +136,7 @@ fn the_list_of_checks_names_every_method() {
             Method::Sobol(_) => "sobol",
             Method::PartitionShap(_) => "partition_shap",
             Method::KernelShap(_) => "kernel_shap",
+            Method::Reveal(_) => "reveal",
         };
         assert!(
             every().iter().any(|m| name(m) == descriptor.name),
@@ -167,7 +170,7 @@ fn another_seed_changes_a_random_method() {
             Method::Sobol(sobol) => sobol.scrambled,
             // With 16 segments there are more sets than samples.
             Method::KernelShap(_) => true,
-            Method::Occlusion(_) | Method::PartitionShap(_) => false,
+            Method::Occlusion(_) | Method::PartitionShap(_) | Method::Reveal(_) => false,
         };
         // Not the linear model: Kernel SHAP has its exact values whatever it draws.
         let curved = |seed| explain(&method, seed, |x| vec![0.0, (linear(x)[1] / 8.0).sin()]);

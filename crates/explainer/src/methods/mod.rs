@@ -31,6 +31,7 @@ pub mod lime;
 pub mod linear;
 pub mod occlusion;
 pub mod partition_shap;
+pub mod reveal;
 pub mod rise;
 pub mod sobol;
 pub mod watch;
@@ -52,6 +53,7 @@ pub use kernel_shap::KernelShap;
 pub use lime::Lime;
 pub use occlusion::{Mode, Occlusion};
 pub use partition_shap::PartitionShap;
+pub use reveal::Reveal;
 pub use rise::Rise;
 pub use sobol::Sobol;
 pub use watch::Watch;
@@ -64,6 +66,7 @@ pub const METHODS: &[Descriptor] = &[
     sobol::DESCRIPTOR,
     partition_shap::DESCRIPTOR,
     kernel_shap::DESCRIPTOR,
+    reveal::DESCRIPTOR,
 ];
 
 /// A method with its parameters, which are within their declared bounds.
@@ -81,6 +84,8 @@ pub enum Method {
     PartitionShap(PartitionShap),
     /// Shapley values of segments by weighted least squares.
     KernelShap(KernelShap),
+    /// One patch at a time, shown on the fill.
+    Reveal(Reveal),
 }
 
 /// What a method explains, and whom it may ask.
@@ -179,6 +184,7 @@ impl Method {
             Self::Sobol(_) => sobol::DESCRIPTOR.name,
             Self::PartitionShap(_) => partition_shap::DESCRIPTOR.name,
             Self::KernelShap(_) => kernel_shap::DESCRIPTOR.name,
+            Self::Reveal(_) => reveal::DESCRIPTOR.name,
         }
     }
 
@@ -191,6 +197,7 @@ impl Method {
             Self::Sobol(sobol) => sobol.announced(),
             Self::PartitionShap(shap) => shap.announced(),
             Self::KernelShap(shap) => shap.announced(),
+            Self::Reveal(reveal) => reveal.announced(),
         }
     }
 
@@ -203,6 +210,7 @@ impl Method {
             Self::Sobol(sobol) => sobol.least(),
             Self::PartitionShap(shap) => shap.least(),
             Self::KernelShap(shap) => shap.least(),
+            Self::Reveal(reveal) => reveal.least(),
         }
     }
 
@@ -210,7 +218,7 @@ impl Method {
     pub fn knows_error(&self) -> bool {
         match self {
             Self::Rise(_) | Self::Lime(_) | Self::KernelShap(_) => true,
-            Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) => false,
+            Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) | Self::Reveal(_) => false,
         }
     }
 
@@ -218,7 +226,11 @@ impl Method {
     pub fn needs_segments(&self) -> bool {
         match self {
             Self::Lime(_) | Self::KernelShap(_) => true,
-            Self::Rise(_) | Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) => false,
+            Self::Rise(_)
+            | Self::Occlusion(_)
+            | Self::Sobol(_)
+            | Self::PartitionShap(_)
+            | Self::Reveal(_) => false,
         }
     }
 
@@ -226,9 +238,11 @@ impl Method {
     pub fn paper_scale(&self) -> Scale {
         match self {
             Self::Rise(_) | Self::Lime(_) => Scale::DoubleSoftmax,
-            Self::Sobol(_) | Self::PartitionShap(_) | Self::KernelShap(_) | Self::Occlusion(_) => {
-                Scale::Probability
-            }
+            Self::Sobol(_)
+            | Self::PartitionShap(_)
+            | Self::KernelShap(_)
+            | Self::Occlusion(_)
+            | Self::Reveal(_) => Scale::Probability,
         }
     }
 
@@ -244,6 +258,7 @@ impl Method {
             Self::Sobol(sobol) => sobol.explain(context),
             Self::PartitionShap(shap) => shap.explain(context),
             Self::KernelShap(shap) => shap.explain(context),
+            Self::Reveal(reveal) => reveal.explain(context),
         }
     }
 }

@@ -229,11 +229,13 @@ fn names(candidates: &[v1::Candidate], wrong: &mut Vec<Violation>) -> Vec<String
 
 fn default_name(candidate: &v1::Candidate) -> String {
     let Some(candidate::Kind::Method(method)) = &candidate.kind else { return "supplied".to_owned() };
-    let name = match &method.kind {
-        Some(kind) => method::name(kind),
-        None => "method",
+    let preset = method.preset.split('@').next().unwrap_or_default();
+    let (name, preset) = match &method.kind {
+        Some(kind) if preset.is_empty() => (method::name(kind), String::new()),
+        Some(kind) => (method::name(kind), format!(" ({})", shown(preset))),
+        None if preset.is_empty() => ("method", String::new()),
+        None => ("", shown(preset)),
     };
-    let preset = if method.preset.is_empty() { "" } else { " (paper)" };
     match candidate.fill.as_ref().and_then(|fill| fill.kind.as_ref()) {
         None => format!("{name}{preset}"),
         Some(kind) => format!("{name}{preset} over {}", fill::name(kind)),

@@ -7,6 +7,8 @@ use unmask_explainer::image::{self, Header};
 use unmask_explainer::methods::Method;
 use unmask_protocol::v1::{self, fill::Kind};
 
+use super::quality;
+
 /// A fill that may still be a file or has still to be found.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FillChoice {
@@ -38,14 +40,21 @@ impl FillChoice {
 
 /// What stands where the caller names no fill.
 pub(super) fn default(method: &Method, preset: Preset) -> FillChoice {
+    let search = match (quality::search(preset), method) {
+        (None, Method::Reveal(_)) if preset == Preset::Clean => Some(v1::AdversarialFill::default()),
+        (search, _) => search,
+    };
+    if let Some(search) = search {
+        return FillChoice::Search(search_within(&search, "fill.adversarial", &mut Vec::new()));
+    }
     FillChoice::Made(match (preset, method) {
-        (Preset::Clean, _) => Made::Mean,
+        (Preset::Clean | Preset::Fast | Preset::Balanced | Preset::Thorough, _) => Made::Mean,
         (Preset::Paper, Method::Lime(_)) => Made::SegmentMean,
         (Preset::Paper, Method::PartitionShap(_)) => {
             Made::BoxBlur(WIDTH.integer(None, preset, "fill.box_blur", &mut Vec::new()) as usize)
         }
         (Preset::Paper, Method::Rise(_) | Method::Sobol(_)) => Made::Zero,
-        (Preset::Paper, Method::Occlusion(_) | Method::KernelShap(_)) => Made::Mean,
+        (Preset::Paper, Method::Occlusion(_) | Method::KernelShap(_) | Method::Reveal(_)) => Made::Mean,
     })
 }
 

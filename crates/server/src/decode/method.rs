@@ -1,13 +1,13 @@
 //! The method's message to its parameters.
 
-use unmask_core::{ModelSpec, PAPER, Preset, Violation};
+use unmask_core::{ModelSpec, Preset, Violation};
 use unmask_explainer::methods::{
-    KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Rise, Sobol, kernel_shap, lime, occlusion,
-    partition_shap, rise, sobol,
+    KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Reveal, Rise, Sobol, kernel_shap, lime,
+    occlusion, partition_shap, reveal, rise, sobol,
 };
 use unmask_protocol::v1::{self, method::Kind};
 
-use super::shown;
+use super::{quality, shown};
 
 /// The method with its parameters, and what stands where one was not given; where one is wrong, its default stands and
 /// the violation is recorded.
@@ -16,20 +16,33 @@ pub(super) fn method(
     spec: Option<&ModelSpec>,
     violations: &mut Vec<Violation>,
 ) -> (Method, Preset) {
-    let Some(message) = method else { return (Method::Rise(Rise::default()), Preset::Clean) };
+    let usual = || v1::Method { kind: None, preset: quality::USUAL.name().to_owned() };
+    let message = method.unwrap_or_else(usual);
     let preset = preset(&message.preset, violations);
+    let kind = match quality::kind(message.kind, preset) {
+        Ok(kind) => kind,
+        Err(own) => {
+            let message = format!(
+                "preset {} explains by {own} and not by the method that is named; leave one of the two out",
+                preset.name()
+            );
+            violations.push(Violation::new("method.preset", message));
+            return (Method::Reveal(Reveal::default()), preset);
+        }
+    };
     let mut reader = Reader { preset, violations };
-    let method = match message.kind {
+    let method = match kind {
         Some(Kind::Rise(rise)) => Method::Rise(reader.rise(&rise)),
         Some(Kind::Occlusion(occlusion)) => Method::Occlusion(reader.occlusion(&occlusion)),
         Some(Kind::Lime(lime)) => Method::Lime(reader.lime(&lime)),
         Some(Kind::Sobol(sobol)) => Method::Sobol(reader.sobol(&sobol)),
         Some(Kind::PartitionShap(shap)) => Method::PartitionShap(reader.partition_shap(&shap)),
         Some(Kind::KernelShap(shap)) => Method::KernelShap(reader.kernel_shap(&shap)),
+        Some(Kind::Reveal(reveal)) => Method::Reveal(reader.reveal(&reveal)),
         None => {
             let message = "is not set or not known to this server, see ListMethods";
             violations.push(Violation::new("method.kind", message));
-            return (Method::Rise(Rise::default()), preset);
+            return (Method::Reveal(Reveal::default()), preset);
         }
     };
     fits(&method, spec, violations);
@@ -45,19 +58,18 @@ pub(super) fn name(kind: &Kind) -> &'static str {
         Kind::Sobol(_) => "sobol",
         Kind::PartitionShap(_) => "partition_shap",
         Kind::KernelShap(_) => "kernel_shap",
+        Kind::Reveal(_) => "reveal",
     }
 }
 
 fn preset(name: &str, violations: &mut Vec<Violation>) -> Preset {
-    match name {
-        "" => Preset::Clean,
-        "paper" | PAPER => Preset::Paper,
-        other => {
-            let message = format!("got \"{}\", allowed are \"\", \"paper\" and \"{PAPER}\"", shown(other));
-            violations.push(Violation::new("method.preset", message));
-            Preset::Clean
-        }
-    }
+    Preset::named(name).unwrap_or_else(|| {
+        let names = Preset::NAMED.map(Preset::name).join(", ");
+        let message =
+            format!("got \"{}\", allowed are {names}, each also without its version, and \"\"", shown(name));
+        violations.push(Violation::new("method.preset", message));
+        Preset::Clean
+    })
 }
 
 /// A lattice finer than the pixels under it has cells that nothing can be said of.
@@ -66,6 +78,7 @@ fn fits(method: &Method, spec: Option<&ModelSpec>, violations: &mut Vec<Violatio
         Method::Rise(rise) => ("method.rise.grid", rise.grid),
         Method::Occlusion(occlusion) => ("method.occlusion.grid", occlusion.grid),
         Method::Sobol(sobol) => ("method.sobol.grid", sobol.grid),
+        Method::Reveal(reveal) => ("method.reveal.grid", reveal.grid),
         Method::Lime(_) | Method::PartitionShap(_) | Method::KernelShap(_) => return,
     };
     if let Some(side) = spec.map(|spec| spec.input.height.min(spec.input.width))
@@ -123,6 +136,14 @@ impl Reader<'_> {
         let (preset, path, wrong) = (self.preset, "method.kernel_shap", &mut *self.violations);
         let samples = message.samples.map(u64::from);
         KernelShap { samples: kernel_shap::SAMPLES.integer(samples, preset, path, wrong) }
+    }
+
+    fn reveal(&mut self, message: &v1::Reveal) -> Reveal {
+        let (preset, path, wrong) = (self.preset, "method.reveal", &mut *self.violations);
+        Reveal {
+            grid: reveal::GRID.integer(message.grid.map(u64::from), preset, path, wrong) as usize,
+            smoothing: reveal::SMOOTHING.real(message.smoothing, preset, path, wrong),
+        }
     }
 
     fn occlusion(&mut self, message: &v1::Occlusion) -> Occlusion {

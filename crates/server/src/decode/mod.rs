@@ -6,6 +6,7 @@ mod fill;
 mod method;
 mod metric;
 mod price;
+mod quality;
 mod segmentation;
 mod subject;
 mod target;
@@ -28,6 +29,7 @@ pub(crate) use self::evaluation::{
 pub(crate) use self::fill::FillChoice;
 pub(crate) use self::metric::Measure;
 pub(crate) use self::price::Priced;
+pub(crate) use self::quality::{Quality, qualities};
 pub(crate) use self::segmentation::Cut;
 pub(crate) use self::subject::Subject;
 pub(crate) use self::target::{Named, Question};
@@ -224,7 +226,7 @@ fn nested(path: &str, wrong: &mut Vec<Violation>, decode: impl FnOnce(&mut Vec<V
 /// The scale where the caller names none.
 fn usual_scale(method: &Method, preset: Preset) -> Scale {
     match preset {
-        Preset::Clean => Scale::LogOdds,
+        Preset::Clean | Preset::Fast | Preset::Balanced | Preset::Thorough => Scale::LogOdds,
         Preset::Paper => method.paper_scale(),
     }
 }

@@ -37,8 +37,12 @@ pub(super) fn default(method: &Method, preset: Preset, needed: bool) -> Cut {
             let normalised = !matches!(method, Method::Lime(_));
             Segmentation::Slic(Slic { normalised, ..Slic::default() })
         }
-        Preset::Clean if needed => Segmentation::Slic(Slic::default()),
-        Preset::Clean => grid(None, None, &mut Vec::new()),
+        Preset::Clean | Preset::Fast | Preset::Balanced | Preset::Thorough if needed => {
+            Segmentation::Slic(Slic::default())
+        }
+        Preset::Clean | Preset::Fast | Preset::Balanced | Preset::Thorough => {
+            grid(None, None, &mut Vec::new())
+        }
     };
     Cut { segmentation, sent: None }
 }

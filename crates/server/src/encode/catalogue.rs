@@ -1,4 +1,4 @@
-//! Methods, fills and segmentations as the catalogue tells them.
+//! Methods, fills, segmentations and presets as the catalogue tells them.
 
 use unmask_core::{Kind, Param, Value};
 use unmask_explainer::catalogue::Descriptor;
@@ -7,6 +7,9 @@ use unmask_explainer::methods::METHODS;
 use unmask_explainer::segment::SEGMENTATIONS;
 use unmask_protocol::v1;
 
+use super::resolved;
+use crate::decode;
+
 /// The catalogue.
 pub(crate) fn methods() -> v1::ListMethodsResponse {
     let entries = |list: &[Descriptor]| list.iter().map(entry).collect();
@@ -14,6 +17,19 @@ pub(crate) fn methods() -> v1::ListMethodsResponse {
         methods: entries(METHODS),
         fills: entries(FILLS),
         segmentations: entries(SEGMENTATIONS),
+        presets: decode::qualities().into_iter().map(quality).collect(),
+    }
+}
+
+fn quality(quality: decode::Quality) -> v1::PresetEntry {
+    let decode::Quality { preset, summary, method, fill, is_default } = quality;
+    let method = v1::Method { kind: Some(resolved::method_kind(&method)), preset: preset.name().into() };
+    v1::PresetEntry {
+        name: preset.name().into(),
+        summary: summary.into(),
+        method: Some(method),
+        fill: Some(v1::Fill { kind: Some(resolved::fill_kind(&fill)) }),
+        is_default,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Evaluated explanations as messages.
 
-use unmask_core::{Preset, Reading, Scale};
+use unmask_core::{Reading, Scale};
 use unmask_explainer::fill::adversarial::Search;
 use unmask_explainer::metrics::{About, Better, METRICS, Measured, Need, Wrong};
 use unmask_protocol::v1::{self, candidate, metric};
@@ -35,6 +35,7 @@ fn one(scored: Scored, spec: &unmask_core::ModelSpec) -> v1::Evaluated {
         announced: scored.announced,
         adversarial: scored.adversarial.as_ref().map(|sample| explained::adversarial(sample, spec)),
         missing: scored.missing.unwrap_or_default(),
+        used: scored.used,
     }
 }
 
@@ -102,10 +103,7 @@ fn candidate(candidate: &Candidate) -> v1::Candidate {
     let name = candidate.name.clone();
     match &candidate.kind {
         Kind::Made(making) => {
-            let preset = match making.preset {
-                Preset::Clean => "",
-                Preset::Paper => unmask_core::PAPER,
-            };
+            let preset = making.preset.name();
             let method =
                 v1::Method { kind: Some(resolved::method_kind(&making.method)), preset: preset.into() };
             v1::Candidate {

@@ -1,6 +1,5 @@
 //! Every parameter as it was used.
 
-use unmask_core::{PAPER, Preset};
 use unmask_explainer::fill::Made;
 use unmask_explainer::fill::adversarial::{Bounded, Paper, Search};
 use unmask_explainer::methods::{Method, Mode};
@@ -11,13 +10,9 @@ use super::rect;
 use crate::decode::{Budget, Cut, ExplainJob, FillChoice};
 
 pub(crate) fn resolved(job: &ExplainJob) -> v1::Resolved {
-    let preset = match job.preset {
-        Preset::Clean => "",
-        Preset::Paper => PAPER,
-    };
     let Budget { max_passes, target_error } = job.budget;
     v1::Resolved {
-        method: Some(v1::Method { kind: Some(method_kind(&job.method)), preset: preset.into() }),
+        method: Some(v1::Method { kind: Some(method_kind(&job.method)), preset: job.preset.name().into() }),
         fill: Some(v1::Fill { kind: Some(fill_kind(&job.fill)) }),
         seed: job.seed,
         crop: Some(rect(job.subject.crop)),
@@ -61,6 +56,10 @@ pub(super) fn method_kind(method: &Method) -> method::Kind {
         Method::KernelShap(shap) => {
             method::Kind::KernelShap(v1::KernelShap { samples: Some(shap.samples as u32) })
         }
+        Method::Reveal(reveal) => method::Kind::Reveal(v1::Reveal {
+            grid: Some(reveal.grid as u32),
+            smoothing: Some(reveal.smoothing),
+        }),
     }
 }
 

@@ -66,7 +66,16 @@ impl<'a> Room<'a> {
     }
 
     fn explain(&self) -> anyhow::Result<()> {
-        let picture = ["explain", "/mnt/astronaut-mouth.png", "--param", "masks=1000", "--out", "/tmp/out"];
+        let picture = [
+            "explain",
+            "/mnt/astronaut-mouth.png",
+            "--method",
+            "rise",
+            "--param",
+            "masks=1000",
+            "--out",
+            "/tmp/out",
+        ];
         run(&mut self.program(&self.image.entrypoint[0], &picture))?;
         for ending in ["json", "npy", "overlay.png"] {
             let file = self.tmp.join("out").join(format!("astronaut-mouth.{ending}"));

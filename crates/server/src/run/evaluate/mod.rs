@@ -42,6 +42,8 @@ pub(crate) struct Scored {
     pub(crate) name: String,
     pub(crate) control: bool,
     pub(crate) announced: u64,
+    /// Passes that explanation and fill would have cost alone.
+    pub(crate) used: u64,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) adversarial: Option<Adversarial>,
     /// Why there is no explanation.

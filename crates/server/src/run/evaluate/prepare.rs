@@ -85,6 +85,7 @@ impl Prepared {
             name: (*name).to_owned(),
             control: at >= self.candidates.len(),
             announced: job.plan.own(at),
+            used: 0,
             outcomes: job
                 .plan
                 .measures

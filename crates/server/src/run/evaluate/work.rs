@@ -72,6 +72,8 @@ struct Made {
     reading: Reading,
     total: Total,
     fill_logits: Vec<f32>,
+    /// Passes that were asked for.
+    asked: u64,
 }
 
 /// An explanation, made or taken.
@@ -80,6 +82,8 @@ struct Explained {
     reading: Reading,
     total: Option<Total>,
     searched: Option<Searched>,
+    /// Passes that it would have cost alone.
+    used: u64,
 }
 
 impl<'a> Work<'a> {
@@ -161,6 +165,7 @@ impl<'a> Work<'a> {
             announced,
             outcomes: plan.measures.iter().map(|m| self.outcome(at, m, 0, Err(missing.clone()))).collect(),
             adversarial: None,
+            used: 0,
             missing: Some(missing),
         };
         let explained = match explained {
@@ -182,11 +187,12 @@ impl<'a> Work<'a> {
             };
             outcomes.push(self.outcome(at, measure, run, measured));
         }
+        let used = explained.used;
         let adversarial = explained.searched.map(|searched| Adversarial {
             change: searched.found.sample.change(&self.seen.tensor, self.job.subject.served.spec()),
             found: searched.found,
         });
-        Ok(Scored { name, control, announced, outcomes, adversarial, missing: None })
+        Ok(Scored { name, control, announced, used, outcomes, adversarial, missing: None })
     }
 
     fn outcome(&self, at: usize, measure: &Measure, run: u64, measured: Result<Measured, String>) -> Outcome {
@@ -261,8 +267,10 @@ impl<'a> Work<'a> {
         };
         let named = warning.map(|warning| format!("{name}: {warning}"));
         self.common.warnings.borrow_mut().extend(named);
-        let Made { map, reading, total, .. } = made;
-        Ok(Explained { map, reading, total: Some(total), searched: filled.searched })
+        let Made { map, reading, total, asked, .. } = made;
+        // The picture itself is scored once for all.
+        let used = 1 + asked + filled.searched.as_ref().map_or(0, |s| s.found.sample.passes);
+        Ok(Explained { map, reading, total: Some(total), searched: filled.searched, used })
     }
 
     /// About explanations over fills that say something themselves.
@@ -298,6 +306,7 @@ impl<'a> Work<'a> {
     ) -> Result<Made, RequestError> {
         let spec = self.job.subject.served.spec();
         let target = &making.question.about(highest(self.logits), spec).target;
+        let before = self.forward.meter().asked;
         let fill_logits = whole(self.forward, &[fill])?.row(0).to_vec();
         let (image_score, fill_score) = (target.value(logits), target.value(&fill_logits));
         let context = Context {
@@ -322,7 +331,8 @@ impl<'a> Work<'a> {
         }
         let sum = sum(&making.method, &map, segments);
         let total = Total { expected: image_score - fill_score, sum };
-        Ok(Made { map, reading, total, fill_logits })
+        let asked = self.forward.meter().asked - before;
+        Ok(Made { map, reading, total, fill_logits, asked })
     }
 
     /// A fill of the picture, each once.
@@ -368,7 +378,7 @@ impl<'a> Work<'a> {
 }
 
 fn taken(map: Map, reading: Reading) -> Explained {
-    Explained { map, reading, total: None, searched: None }
+    Explained { map, reading, total: None, searched: None, used: 0 }
 }
 
 /// The sum of the attributions: a value that stands for a segment counts once.
