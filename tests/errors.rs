@@ -45,7 +45,7 @@ async fn methods_that_draw_say_how_far_they_are_and_others_do_not() {
     let drawing = [
         method::Kind::Rise(v1::Rise { masks: Some(256), ..Default::default() }),
         method::Kind::Lime(v1::Lime { samples: Some(256), ..Default::default() }),
-        method::Kind::KernelShap(v1::KernelShap { samples: Some(512) }),
+        method::Kind::KernelShap(v1::KernelShap { samples: Some(512), ..Default::default() }),
     ];
     for kind in drawing {
         let answer = explain(&service, of(kind)).await.unwrap();

@@ -28,7 +28,7 @@ fn methods() -> Vec<v1::Method> {
             evaluations: Some(300),
             ..v1::PartitionShap::default()
         }),
-        method::Kind::KernelShap(v1::KernelShap { samples: Some(300) }),
+        method::Kind::KernelShap(v1::KernelShap { samples: Some(300), ..Default::default() }),
     ];
     let with = |preset: &str| {
         let preset = preset.to_owned();
@@ -137,7 +137,10 @@ async fn a_caller_that_leaves_frees_its_places_whatever_it_asked_for() {
             }),
             &original,
         ),
-        (method::Kind::KernelShap(v1::KernelShap { samples: Some(100_000) }), &original),
+        (
+            method::Kind::KernelShap(v1::KernelShap { samples: Some(100_000), ..Default::default() }),
+            &original,
+        ),
         (method::Kind::Occlusion(v1::Occlusion::default()), &endless),
     ];
     for (kind, fill) in long {

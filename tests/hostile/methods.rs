@@ -66,7 +66,8 @@ pub(crate) fn of_the_others() -> Vec<Case> {
     let partition = |evaluations| {
         with_method(PartitionShap(v1::PartitionShap { evaluations: Some(evaluations), channels: None }))
     };
-    let kernel = |samples| with_method(KernelShap(v1::KernelShap { samples: Some(samples) }));
+    let kernel =
+        |samples| with_method(KernelShap(v1::KernelShap { samples: Some(samples), ..Default::default() }));
     vec![
         case(
             "LIME without samples",
@@ -121,6 +122,12 @@ pub(crate) fn of_the_others() -> Vec<Case> {
             partition(1_000_000_000),
         ),
         case("no sets", "method.kernel_shap.samples", "got 0, allowed is 128 to 100000", kernel(0)),
+        case(
+            "sampling that nobody knows",
+            "method.kernel_shap.sampling",
+            "got 3, allowed are KERNEL_SHAP_SAMPLING_KERNEL (1) and KERNEL_SHAP_SAMPLING_LEVERAGE (2)",
+            with_method(KernelShap(v1::KernelShap { samples: None, sampling: 3 })),
+        ),
         case("10^9 sets", "method.kernel_shap.samples", "got 1000000000", kernel(1_000_000_000)),
         Case {
             name: "a grid finer than the picture",

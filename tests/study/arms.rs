@@ -81,7 +81,7 @@ pub(crate) fn arms(share: f64) -> Vec<Arm> {
         (
             "kernel_shap",
             "",
-            method::Kind::KernelShap(v1::KernelShap { samples: scaled(2000) }),
+            method::Kind::KernelShap(v1::KernelShap { samples: scaled(2000), ..Default::default() }),
             classic_segments(),
         ),
         ("occlusion (both)", "", method::Kind::Occlusion(both), Some(fill::Kind::Mean(v1::MeanFill {}))),

@@ -29,7 +29,7 @@ fn every() -> Vec<Method> {
         Method::Sobol(Sobol { grid: 4, design: 32, ..Sobol::preset(Preset::Paper) }),
         Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::default() }),
         Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::preset(Preset::Paper) }),
-        Method::KernelShap(KernelShap { samples: 400 }),
+        Method::KernelShap(KernelShap { samples: 400, ..KernelShap::default() }),
     ]
 }
 
@@ -247,7 +247,14 @@ fn a_random_method_keeps_what_was_folded_when_its_budget_ends() {
 fn kernel_shap_has_an_exact_sum_when_its_budget_ends() {
     let model = FromFn::new(spec(), linear);
     let forward = Counting { after: 1, ended: Ok(Ended::Budget), ..counting(&model) };
-    let cut = ask(&Method::KernelShap(KernelShap { samples: 400 }), 1, 32.0, 0.0, &forward).unwrap();
+    let cut = ask(
+        &Method::KernelShap(KernelShap { samples: 400, ..KernelShap::default() }),
+        1,
+        32.0,
+        0.0,
+        &forward,
+    )
+    .unwrap();
     assert_eq!(cut.ended, Ended::Budget);
     assert!((cut.map.mean() * 16.0 - 32.0).abs() < 1e-4, "{}", cut.map.mean());
 }

@@ -1,6 +1,7 @@
 //! The method's message to its parameters.
 
 use unmask_core::{ModelSpec, PAPER, Preset, Violation};
+use unmask_explainer::methods::kernel_shap::Sampling;
 use unmask_explainer::methods::{
     KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Rise, Sobol, kernel_shap, lime, occlusion,
     partition_shap, rise, sobol,
@@ -122,7 +123,18 @@ impl Reader<'_> {
     fn kernel_shap(&mut self, message: &v1::KernelShap) -> KernelShap {
         let (preset, path, wrong) = (self.preset, "method.kernel_shap", &mut *self.violations);
         let samples = message.samples.map(u64::from);
-        KernelShap { samples: kernel_shap::SAMPLES.integer(samples, preset, path, wrong) }
+        let samples = kernel_shap::SAMPLES.integer(samples, preset, path, wrong);
+        let sampling = match v1::KernelShapSampling::try_from(message.sampling) {
+            Ok(v1::KernelShapSampling::Unspecified | v1::KernelShapSampling::Kernel) => Sampling::Kernel,
+            Ok(v1::KernelShapSampling::Leverage) => Sampling::Leverage,
+            Err(_) => {
+                let allowed = "KERNEL_SHAP_SAMPLING_KERNEL (1) and KERNEL_SHAP_SAMPLING_LEVERAGE (2)";
+                let message = format!("got {}, allowed are {allowed}", message.sampling);
+                wrong.push(Violation::new("method.kernel_shap.sampling", message));
+                Sampling::Kernel
+            }
+        };
+        KernelShap { samples, sampling }
     }
 
     fn occlusion(&mut self, message: &v1::Occlusion) -> Occlusion {

@@ -3,6 +3,7 @@
 use unmask_core::{PAPER, Preset};
 use unmask_explainer::fill::Made;
 use unmask_explainer::fill::adversarial::{Bounded, Paper, Search};
+use unmask_explainer::methods::kernel_shap::Sampling;
 use unmask_explainer::methods::{Method, Mode};
 use unmask_explainer::segment::Segmentation;
 use unmask_protocol::v1::{self, fill, method, segmentation};
@@ -58,9 +59,14 @@ pub(super) fn method_kind(method: &Method) -> method::Kind {
             evaluations: Some(shap.evaluations as u32),
             channels: Some(shap.channels),
         }),
-        Method::KernelShap(shap) => {
-            method::Kind::KernelShap(v1::KernelShap { samples: Some(shap.samples as u32) })
-        }
+        Method::KernelShap(shap) => method::Kind::KernelShap(v1::KernelShap {
+            samples: Some(shap.samples as u32),
+            sampling: match shap.sampling {
+                Sampling::Kernel => v1::KernelShapSampling::Kernel,
+                Sampling::Leverage => v1::KernelShapSampling::Leverage,
+            }
+            .into(),
+        }),
     }
 }
 
