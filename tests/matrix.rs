@@ -29,6 +29,8 @@ fn methods() -> Vec<v1::Method> {
             ..v1::PartitionShap::default()
         }),
         method::Kind::KernelShap(v1::KernelShap { samples: Some(300), ..Default::default() }),
+        method::Kind::Hsic(v1::Hsic { grid: Some(4), masks: Some(200) }),
+        method::Kind::Hipe(v1::Hipe { passes: Some(200), ..Default::default() }),
     ];
     let with = |preset: &str| {
         let preset = preset.to_owned();
@@ -83,6 +85,8 @@ fn the_lists_name_every_method_and_fill() {
         method::Kind::Sobol(_) => "sobol",
         method::Kind::PartitionShap(_) => "partition_shap",
         method::Kind::KernelShap(_) => "kernel_shap",
+        method::Kind::Hsic(_) => "hsic",
+        method::Kind::Hipe(_) => "hipe",
     };
     for descriptor in unmask_explainer::methods::METHODS {
         let found = methods().iter().any(|m| name(m.kind.as_ref().unwrap()) == descriptor.name);

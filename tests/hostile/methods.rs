@@ -60,7 +60,7 @@ pub(crate) fn of_rise_and_occlusion() -> Vec<Case> {
 }
 
 pub(crate) fn of_the_others() -> Vec<Case> {
-    use v1::method::Kind::{KernelShap, Lime, PartitionShap, Sobol};
+    use v1::method::Kind::{Hipe, Hsic, KernelShap, Lime, PartitionShap, Sobol};
     let lime = |samples, kernel_width, ridge| with_method(Lime(v1::Lime { samples, kernel_width, ridge }));
     let sobol = |grid, design| with_method(Sobol(v1::Sobol { grid, design, scrambled: None }));
     let partition = |evaluations| {
@@ -127,6 +127,36 @@ pub(crate) fn of_the_others() -> Vec<Case> {
             "method.kernel_shap.sampling",
             "got 3, allowed are KERNEL_SHAP_SAMPLING_KERNEL (1) and KERNEL_SHAP_SAMPLING_LEVERAGE (2)",
             with_method(KernelShap(v1::KernelShap { samples: None, sampling: 3 })),
+        ),
+        case(
+            "HSIC of too few masks",
+            "method.hsic.masks",
+            "got 127, allowed is 128 to 2048",
+            with_method(Hsic(v1::Hsic { grid: None, masks: Some(127) })),
+        ),
+        case(
+            "HSIC of one cell",
+            "method.hsic.grid",
+            "got 1, allowed is 2 to 16",
+            with_method(Hsic(v1::Hsic { grid: Some(1), masks: None })),
+        ),
+        case(
+            "HiPe of too many cells",
+            "method.hipe.cells",
+            "got 11, allowed is 2 to 10",
+            with_method(Hipe(v1::Hipe { cells: Some(11), ..Default::default() })),
+        ),
+        case(
+            "HiPe without levels",
+            "method.hipe.levels",
+            "got 0, allowed is 1 to 6",
+            with_method(Hipe(v1::Hipe { levels: Some(0), ..Default::default() })),
+        ),
+        case(
+            "HiPe of 10^9 passes",
+            "method.hipe.passes",
+            "got 1000000000",
+            with_method(Hipe(v1::Hipe { passes: Some(1_000_000_000), ..Default::default() })),
         ),
         case("10^9 sets", "method.kernel_shap.samples", "got 1000000000", kernel(1_000_000_000)),
         Case {

@@ -202,8 +202,7 @@ mod tests {
         let error = |name, fields: &[(&str, &str)]| {
             format!("{:#}", choice::<v1::Method>("Method", name, &pairs(fields)).unwrap_err())
         };
-        let expected =
-            "no method \"gradcam\", there are rise, occlusion, lime, sobol, partition_shap, kernel_shap";
+        let expected = "no method \"gradcam\", there are rise, occlusion, lime, sobol, partition_shap, kernel_shap, hsic, hipe";
         assert_eq!(error("gradcam", &[]), expected);
         assert!(error("preset", &[]).starts_with("no method \"preset\""));
         let expected =

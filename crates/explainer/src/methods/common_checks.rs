@@ -8,8 +8,10 @@ use unmask_core::{
     Ended, Forward, ForwardError, FromFn, ModelSpec, Preset, ROUND, Reading, Round, Scores, Target, Tensor,
 };
 
+use super::kernel_shap::Sampling;
 use super::{
-    Context, Explanation, KernelShap, Lime, METHODS, Method, Mode, Occlusion, PartitionShap, Rise, Sobol,
+    Context, Explanation, Hipe, Hsic, KernelShap, Lime, METHODS, Method, Mode, Occlusion, PartitionShap,
+    Rise, Sobol,
 };
 use crate::segment::{grid, rank};
 
@@ -30,6 +32,10 @@ fn every() -> Vec<Method> {
         Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::default() }),
         Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::preset(Preset::Paper) }),
         Method::KernelShap(KernelShap { samples: 400, ..KernelShap::default() }),
+        Method::KernelShap(KernelShap { samples: 400, sampling: Sampling::Leverage }),
+        Method::Hsic(Hsic { grid: 4, masks: 300 }),
+        Method::Hipe(Hipe { cells: 4, ..Hipe::default() }),
+        Method::Hipe(Hipe { cells: 3, levels: 3, passes: 128 }),
     ]
 }
 
@@ -134,6 +140,8 @@ fn the_list_of_checks_names_every_method() {
             Method::Sobol(_) => "sobol",
             Method::PartitionShap(_) => "partition_shap",
             Method::KernelShap(_) => "kernel_shap",
+            Method::Hsic(_) => "hsic",
+            Method::Hipe(_) => "hipe",
         };
         assert!(
             every().iter().any(|m| name(m) == descriptor.name),
@@ -163,11 +171,11 @@ fn the_same_seed_gives_the_same_map() {
 fn another_seed_changes_a_random_method() {
     for method in every() {
         let random = match &method {
-            Method::Rise(_) | Method::Lime(_) => true,
+            Method::Rise(_) | Method::Lime(_) | Method::Hsic(_) => true,
             Method::Sobol(sobol) => sobol.scrambled,
             // With 16 segments there are more sets than samples.
             Method::KernelShap(_) => true,
-            Method::Occlusion(_) | Method::PartitionShap(_) => false,
+            Method::Occlusion(_) | Method::PartitionShap(_) | Method::Hipe(_) => false,
         };
         // Not the linear model: Kernel SHAP has its exact values whatever it draws.
         let curved = |seed| explain(&method, seed, |x| vec![0.0, (linear(x)[1] / 8.0).sin()]);

@@ -26,6 +26,8 @@
 //! # Ok::<(), unmask_core::ForwardError>(())
 //! ```
 
+pub mod hipe;
+pub mod hsic;
 pub mod kernel_shap;
 pub mod lime;
 pub mod linear;
@@ -48,6 +50,8 @@ use unmask_core::{
 };
 
 use crate::catalogue::Descriptor;
+pub use hipe::Hipe;
+pub use hsic::Hsic;
 pub use kernel_shap::KernelShap;
 pub use lime::Lime;
 pub use occlusion::{Mode, Occlusion};
@@ -64,6 +68,8 @@ pub const METHODS: &[Descriptor] = &[
     sobol::DESCRIPTOR,
     partition_shap::DESCRIPTOR,
     kernel_shap::DESCRIPTOR,
+    hsic::DESCRIPTOR,
+    hipe::DESCRIPTOR,
 ];
 
 /// A method with its parameters, which are within their declared bounds.
@@ -81,6 +87,10 @@ pub enum Method {
     PartitionShap(PartitionShap),
     /// Shapley values of segments by weighted least squares.
     KernelShap(KernelShap),
+    /// How far the score depends on whether each cell shows.
+    Hsic(Hsic),
+    /// From coarse windows to ever finer ones, only where something was found.
+    Hipe(Hipe),
 }
 
 /// What a method explains, and whom it may ask.
@@ -179,6 +189,8 @@ impl Method {
             Self::Sobol(_) => sobol::DESCRIPTOR.name,
             Self::PartitionShap(_) => partition_shap::DESCRIPTOR.name,
             Self::KernelShap(_) => kernel_shap::DESCRIPTOR.name,
+            Self::Hsic(_) => hsic::DESCRIPTOR.name,
+            Self::Hipe(_) => hipe::DESCRIPTOR.name,
         }
     }
 
@@ -191,6 +203,8 @@ impl Method {
             Self::Sobol(sobol) => sobol.announced(),
             Self::PartitionShap(shap) => shap.announced(),
             Self::KernelShap(shap) => shap.announced(),
+            Self::Hsic(hsic) => hsic.announced(),
+            Self::Hipe(hipe) => hipe.announced(),
         }
     }
 
@@ -203,6 +217,8 @@ impl Method {
             Self::Sobol(sobol) => sobol.least(),
             Self::PartitionShap(shap) => shap.least(),
             Self::KernelShap(shap) => shap.least(),
+            Self::Hsic(hsic) => hsic.least(),
+            Self::Hipe(hipe) => hipe.least(),
         }
     }
 
@@ -210,7 +226,9 @@ impl Method {
     pub fn knows_error(&self) -> bool {
         match self {
             Self::Rise(_) | Self::Lime(_) | Self::KernelShap(_) => true,
-            Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) => false,
+            Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) | Self::Hsic(_) | Self::Hipe(_) => {
+                false
+            }
         }
     }
 
@@ -218,7 +236,12 @@ impl Method {
     pub fn needs_segments(&self) -> bool {
         match self {
             Self::Lime(_) | Self::KernelShap(_) => true,
-            Self::Rise(_) | Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) => false,
+            Self::Rise(_)
+            | Self::Occlusion(_)
+            | Self::Sobol(_)
+            | Self::PartitionShap(_)
+            | Self::Hsic(_)
+            | Self::Hipe(_) => false,
         }
     }
 
@@ -226,9 +249,12 @@ impl Method {
     pub fn paper_scale(&self) -> Scale {
         match self {
             Self::Rise(_) | Self::Lime(_) => Scale::DoubleSoftmax,
-            Self::Sobol(_) | Self::PartitionShap(_) | Self::KernelShap(_) | Self::Occlusion(_) => {
-                Scale::Probability
-            }
+            Self::Sobol(_)
+            | Self::PartitionShap(_)
+            | Self::KernelShap(_)
+            | Self::Occlusion(_)
+            | Self::Hsic(_)
+            | Self::Hipe(_) => Scale::Probability,
         }
     }
 
@@ -244,6 +270,8 @@ impl Method {
             Self::Sobol(sobol) => sobol.explain(context),
             Self::PartitionShap(shap) => shap.explain(context),
             Self::KernelShap(shap) => shap.explain(context),
+            Self::Hsic(hsic) => hsic.explain(context),
+            Self::Hipe(hipe) => hipe.explain(context),
         }
     }
 }

@@ -3,8 +3,8 @@
 use unmask_core::{ModelSpec, PAPER, Preset, Violation};
 use unmask_explainer::methods::kernel_shap::Sampling;
 use unmask_explainer::methods::{
-    KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Rise, Sobol, kernel_shap, lime, occlusion,
-    partition_shap, rise, sobol,
+    Hipe, Hsic, KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Rise, Sobol, hipe, hsic,
+    kernel_shap, lime, occlusion, partition_shap, rise, sobol,
 };
 use unmask_protocol::v1::{self, method::Kind};
 
@@ -27,6 +27,8 @@ pub(super) fn method(
         Some(Kind::Sobol(sobol)) => Method::Sobol(reader.sobol(&sobol)),
         Some(Kind::PartitionShap(shap)) => Method::PartitionShap(reader.partition_shap(&shap)),
         Some(Kind::KernelShap(shap)) => Method::KernelShap(reader.kernel_shap(&shap)),
+        Some(Kind::Hsic(hsic)) => Method::Hsic(reader.hsic(&hsic)),
+        Some(Kind::Hipe(hipe)) => Method::Hipe(reader.hipe(&hipe)),
         None => {
             let message = "is not set or not known to this server, see ListMethods";
             violations.push(Violation::new("method.kind", message));
@@ -46,6 +48,8 @@ pub(super) fn name(kind: &Kind) -> &'static str {
         Kind::Sobol(_) => "sobol",
         Kind::PartitionShap(_) => "partition_shap",
         Kind::KernelShap(_) => "kernel_shap",
+        Kind::Hsic(_) => "hsic",
+        Kind::Hipe(_) => "hipe",
     }
 }
 
@@ -67,6 +71,8 @@ fn fits(method: &Method, spec: Option<&ModelSpec>, violations: &mut Vec<Violatio
         Method::Rise(rise) => ("method.rise.grid", rise.grid),
         Method::Occlusion(occlusion) => ("method.occlusion.grid", occlusion.grid),
         Method::Sobol(sobol) => ("method.sobol.grid", sobol.grid),
+        Method::Hsic(hsic) => ("method.hsic.grid", hsic.grid),
+        Method::Hipe(hipe) => ("method.hipe.cells", hipe.cells),
         Method::Lime(_) | Method::PartitionShap(_) | Method::KernelShap(_) => return,
     };
     if let Some(side) = spec.map(|spec| spec.input.height.min(spec.input.width))
@@ -135,6 +141,23 @@ impl Reader<'_> {
             }
         };
         KernelShap { samples, sampling }
+    }
+
+    fn hsic(&mut self, message: &v1::Hsic) -> Hsic {
+        let (preset, path, wrong) = (self.preset, "method.hsic", &mut *self.violations);
+        Hsic {
+            grid: hsic::GRID.integer(message.grid.map(u64::from), preset, path, wrong) as usize,
+            masks: hsic::MASKS.integer(message.masks.map(u64::from), preset, path, wrong),
+        }
+    }
+
+    fn hipe(&mut self, message: &v1::Hipe) -> Hipe {
+        let (preset, path, wrong) = (self.preset, "method.hipe", &mut *self.violations);
+        Hipe {
+            cells: hipe::CELLS.integer(message.cells.map(u64::from), preset, path, wrong) as usize,
+            levels: hipe::LEVELS.integer(message.levels.map(u64::from), preset, path, wrong) as usize,
+            passes: hipe::PASSES.integer(message.passes.map(u64::from), preset, path, wrong),
+        }
     }
 
     fn occlusion(&mut self, message: &v1::Occlusion) -> Occlusion {

@@ -67,6 +67,14 @@ pub(super) fn method_kind(method: &Method) -> method::Kind {
             }
             .into(),
         }),
+        Method::Hsic(hsic) => {
+            method::Kind::Hsic(v1::Hsic { grid: Some(hsic.grid as u32), masks: Some(hsic.masks as u32) })
+        }
+        Method::Hipe(hipe) => method::Kind::Hipe(v1::Hipe {
+            cells: Some(hipe.cells as u32),
+            levels: Some(hipe.levels as u32),
+            passes: Some(hipe.passes as u32),
+        }),
     }
 }
 
