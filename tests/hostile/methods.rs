@@ -47,6 +47,16 @@ pub(crate) fn of_rise_and_occlusion() -> Vec<Case> {
             "got inf",
             with_rise(None, None, Some(f64::INFINITY)),
         ),
+        case(
+            "pairs of unlike halves",
+            "method.rise.paired",
+            "got true with a keep_probability of 0.3, it must be 0.5",
+            {
+                let rise =
+                    v1::Rise { keep_probability: Some(0.3), paired: Some(true), ..v1::Rise::default() };
+                with_method(v1::method::Kind::Rise(rise))
+            },
+        ),
         case("grid of 65", "method.occlusion.grid", "allowed is 2 to 64", with_occlusion(Some(65), None, 0)),
         case(
             "window as wide as the grid",

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use unmask_core::{Ended, FromFn, ModelSpec, Target, Tensor};
-use unmask_explainer::methods::KernelShap;
 use unmask_explainer::methods::kernel_shap::solve;
 use unmask_explainer::methods::linear::Row;
 use unmask_explainer::methods::{Context, KernelShap, Method};

@@ -36,6 +36,8 @@ impl Arm {
             Some(method::Kind::Sobol(m)) => m.design.map(|n| n * 66),
             Some(method::Kind::PartitionShap(m)) => m.evaluations,
             Some(method::Kind::KernelShap(m)) => m.samples,
+            Some(method::Kind::Hsic(m)) => m.masks,
+            Some(method::Kind::Hipe(m)) => m.passes,
             Some(method::Kind::Occlusion(_)) | None => None,
         };
         u64::from(number.unwrap_or(0))

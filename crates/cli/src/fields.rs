@@ -205,8 +205,7 @@ mod tests {
         let expected = "no method \"gradcam\", there are rise, occlusion, lime, sobol, partition_shap, kernel_shap, hsic, hipe";
         assert_eq!(error("gradcam", &[]), expected);
         assert!(error("preset", &[]).starts_with("no method \"preset\""));
-        let expected =
-            "method rise has no parameter \"n\", its parameters are: masks, grid, keep_probability, centred";
+        let expected = "method rise has no parameter \"n\", its parameters are: masks, grid, keep_probability, centred, paired";
         assert_eq!(error("rise", &[("n", "1")]), expected);
         assert!(error("rise", &[("masks", "-1")]).contains("got \"-1\", a whole number is needed"));
         assert!(error("occlusion", &[("mode", "x")]).contains("OCCLUSION_MODE_HIDE"));

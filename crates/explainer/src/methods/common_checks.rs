@@ -26,6 +26,7 @@ fn every() -> Vec<Method> {
         Method::Occlusion(Occlusion::default()),
         Method::Occlusion(Occlusion { grid: 8, window: 2, mode: Mode::Both }),
         Method::Rise(Rise { masks: 300, ..Rise::preset(Preset::Paper) }),
+        Method::Rise(Rise { masks: 301, paired: true, ..Rise::default() }),
         Method::Lime(Lime { samples: 400, ..Lime::default() }),
         Method::Sobol(Sobol { grid: 4, design: 32, ..Sobol::default() }),
         Method::Sobol(Sobol { grid: 4, design: 32, ..Sobol::preset(Preset::Paper) }),

@@ -10,7 +10,7 @@ use crate::segment::{grid, rank};
 const SEEDS: u64 = 300;
 
 /// A score that bends, and in which cells count together.
-fn bent(x: &[f32]) -> Vec<f32> {
+pub(super) fn bent(x: &[f32]) -> Vec<f32> {
     let cell = |row: usize, col: usize| x[(4 * row + 1) * SIDE + 4 * col + 1];
     let pairs =
         2.0 * cell(0, 0) * cell(1, 1) - 1.5 * cell(2, 3) * cell(3, 3) + cell(1, 2) * cell(2, 2) * cell(2, 1);
@@ -44,11 +44,13 @@ fn covered(short: &Method, long: &Method) -> (f64, f64) {
 #[test]
 fn intervals_hold_the_value_of_a_long_run_as_often_as_they_say_and_shrink_with_the_root_of_the_passes() {
     let rise = |masks| Method::Rise(Rise { masks, grid: 4, ..Rise::default() });
+    let pairs = |masks| Method::Rise(Rise { masks, grid: 4, paired: true, ..Rise::default() });
     let lime = |samples| Method::Lime(Lime { samples, ridge: 0.0, ..Lime::default() });
     let kernel = |samples| Method::KernelShap(KernelShap { samples, sampling: Sampling::Kernel });
     let leverage = |samples| Method::KernelShap(KernelShap { samples, sampling: Sampling::Leverage });
     for (name, of) in [
         ("rise", &rise as &dyn Fn(u64) -> Method),
+        ("rise by pairs", &pairs),
         ("lime", &lime),
         ("kernel_shap", &kernel),
         ("kernel_shap by leverage", &leverage),

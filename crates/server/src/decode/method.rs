@@ -91,12 +91,22 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn rise(&mut self, message: &v1::Rise) -> Rise {
         let (preset, path, wrong) = (self.preset, "method.rise", &mut *self.violations);
-        Rise {
+        let mut rise = Rise {
             masks: rise::MASKS.integer(message.masks.map(u64::from), preset, path, wrong),
             grid: rise::GRID.integer(message.grid.map(u64::from), preset, path, wrong) as usize,
             keep_probability: rise::KEEP_PROBABILITY.real(message.keep_probability, preset, path, wrong),
             centred: rise::CENTRED.flag(message.centred, preset),
+            paired: rise::PAIRED.flag(message.paired, preset),
+        };
+        if rise.paired && rise.keep_probability != 0.5 {
+            let message = format!(
+                "got true with a keep_probability of {}, it must be 0.5 for complements to be as likely as masks",
+                rise.keep_probability
+            );
+            wrong.push(Violation::new("method.rise.paired", message));
+            rise.paired = false;
         }
+        rise
     }
 
     fn lime(&mut self, message: &v1::Lime) -> Lime {

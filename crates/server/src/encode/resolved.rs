@@ -34,6 +34,7 @@ pub(super) fn method_kind(method: &Method) -> method::Kind {
             grid: Some(rise.grid as u32),
             keep_probability: Some(rise.keep_probability),
             centred: Some(rise.centred),
+            paired: Some(rise.paired),
         }),
         Method::Occlusion(occlusion) => method::Kind::Occlusion(v1::Occlusion {
             grid: Some(occlusion.grid as u32),
