@@ -45,7 +45,7 @@ async fn methods_that_draw_say_how_far_they_are_and_others_do_not() {
     let drawing = [
         method::Kind::Rise(v1::Rise { masks: Some(256), ..Default::default() }),
         method::Kind::Lime(v1::Lime { samples: Some(256), ..Default::default() }),
-        method::Kind::KernelShap(v1::KernelShap { samples: Some(512) }),
+        method::Kind::KernelShap(v1::KernelShap { samples: Some(512), ..Default::default() }),
     ];
     for kind in drawing {
         let answer = explain(&service, of(kind)).await.unwrap();
@@ -64,6 +64,8 @@ async fn methods_that_draw_say_how_far_they_are_and_others_do_not() {
         method::Kind::Occlusion(v1::Occlusion::default()),
         method::Kind::Sobol(v1::Sobol { design: Some(4), ..Default::default() }),
         method::Kind::PartitionShap(v1::PartitionShap { evaluations: Some(128), ..Default::default() }),
+        method::Kind::Hsic(v1::Hsic { masks: Some(128), ..Default::default() }),
+        method::Kind::Hipe(v1::Hipe { passes: Some(128), ..Default::default() }),
     ] {
         let answer = explain(&service, of(kind)).await.unwrap();
         assert!(answer.regions.iter().all(|region| region.standard_error.is_none()), "{kind:?}");

@@ -28,8 +28,10 @@ fn methods() -> Vec<v1::Method> {
             evaluations: Some(300),
             ..v1::PartitionShap::default()
         }),
-        method::Kind::KernelShap(v1::KernelShap { samples: Some(300) }),
+        method::Kind::KernelShap(v1::KernelShap { samples: Some(300), ..Default::default() }),
         method::Kind::Reveal(v1::Reveal::default()),
+        method::Kind::Hsic(v1::Hsic { grid: Some(4), masks: Some(200) }),
+        method::Kind::Hipe(v1::Hipe { passes: Some(200), ..Default::default() }),
     ];
     let with = |preset: &str| {
         let preset = preset.to_owned();
@@ -85,6 +87,8 @@ fn the_lists_name_every_method_and_fill() {
         method::Kind::PartitionShap(_) => "partition_shap",
         method::Kind::KernelShap(_) => "kernel_shap",
         method::Kind::Reveal(_) => "reveal",
+        method::Kind::Hsic(_) => "hsic",
+        method::Kind::Hipe(_) => "hipe",
     };
     for descriptor in unmask_explainer::methods::METHODS {
         let found = methods().iter().any(|m| name(m.kind.as_ref().unwrap()) == descriptor.name);
@@ -139,7 +143,10 @@ async fn a_caller_that_leaves_frees_its_places_whatever_it_asked_for() {
             }),
             &original,
         ),
-        (method::Kind::KernelShap(v1::KernelShap { samples: Some(100_000) }), &original),
+        (
+            method::Kind::KernelShap(v1::KernelShap { samples: Some(100_000), ..Default::default() }),
+            &original,
+        ),
         (method::Kind::Occlusion(v1::Occlusion::default()), &endless),
     ];
     for (kind, fill) in long {

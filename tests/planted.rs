@@ -40,8 +40,17 @@ fn occlusion(mode: v1::OcclusionMode) -> Kind {
     Kind::Occlusion(v1::Occlusion { mode: mode.into(), ..v1::Occlusion::default() })
 }
 
+fn hsic() -> Kind {
+    Kind::Hsic(v1::Hsic { grid: Some(CELLS as u32), masks: Some(2048) })
+}
+
+fn hipe() -> Kind {
+    Kind::Hipe(v1::Hipe { cells: Some(4), ..v1::Hipe::default() })
+}
+
 fn every() -> Vec<Kind> {
-    vec![lime(), kernel_shap(), partition_shap(), sobol(), rise(), occlusion(v1::OcclusionMode::Both)]
+    let occlusion = occlusion(v1::OcclusionMode::Both);
+    vec![lime(), kernel_shap(), partition_shap(), sobol(), rise(), occlusion, hsic(), hipe()]
 }
 
 async fn ask(service: &Service, name: &str, kind: Kind) -> v1::ExplainResponse {
@@ -120,6 +129,9 @@ async fn an_additive_detector_is_explained_by_its_weights() {
     let found = correlation(&cells(&ask(&service, "planted-linear", sobol()).await), &squares);
     // Cells are brought to the frame linearly, so that the mean of a cell holds a quarter of its neighbours.
     assert!(found > 0.88, "SOBOL: {found}");
+    let found = correlation(&cells(&ask(&service, "planted-linear", hsic()).await), &squares);
+    // Each of 64 cells has a small share of the variance, so that some noise of 2048 masks is left.
+    assert!(found > 0.75, "HSIC: {found}");
     let found = correlation(&cells(&ask(&service, "planted-linear", rise()).await), &effects);
     assert!(found > 0.9, "RISE: {found}");
 }
@@ -149,7 +161,12 @@ async fn two_cells_that_count_only_together_share_the_credit() {
                 assert!((answer.figures.unwrap().total.unwrap() - 16.0).abs() < EXACT);
                 assert!((found.iter().sum::<f64>() - 16.0).abs() < EXACT, "{name}");
             }
-            Kind::Lime(_) | Kind::Sobol(_) | Kind::Rise(_) | Kind::Reveal(_) => {}
+            Kind::Lime(_)
+            | Kind::Sobol(_)
+            | Kind::Rise(_)
+            | Kind::Reveal(_)
+            | Kind::Hsic(_)
+            | Kind::Hipe(_) => {}
         }
     }
 }

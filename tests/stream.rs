@@ -40,7 +40,7 @@ fn partials(told: &[Kind]) -> Vec<&v1::PartialExplanation> {
 async fn what_is_told_after_so_many_passes_is_what_a_budget_of_as_many_gives() {
     let service = Root::new(&[]).service(&[]);
     let lime = method::Kind::Lime(v1::Lime { samples: Some(800), ..Default::default() });
-    let shap = method::Kind::KernelShap(v1::KernelShap { samples: Some(800) });
+    let shap = method::Kind::KernelShap(v1::KernelShap { samples: Some(800), ..Default::default() });
     let sobol = method::Kind::Sobol(v1::Sobol { design: Some(16), ..Default::default() });
     let halves =
         method::Kind::PartitionShap(v1::PartitionShap { evaluations: Some(800), ..Default::default() });

@@ -52,7 +52,7 @@ pub(crate) fn mixed(bench: &Bench) -> anyhow::Result<f64> {
             Kind::Occlusion(v1::Occlusion::default()),
             Kind::Sobol(v1::Sobol { design: Some(8), ..Default::default() }),
             Kind::PartitionShap(v1::PartitionShap { evaluations: Some(500), ..Default::default() }),
-            Kind::KernelShap(v1::KernelShap { samples: Some(500) }),
+            Kind::KernelShap(v1::KernelShap { samples: Some(500), ..Default::default() }),
         ];
         let mut clients = Vec::new();
         for i in 0..8usize {

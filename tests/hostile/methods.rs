@@ -47,6 +47,16 @@ pub(crate) fn of_rise_and_occlusion() -> Vec<Case> {
             "got inf",
             with_rise(None, None, Some(f64::INFINITY)),
         ),
+        case(
+            "pairs of unlike halves",
+            "method.rise.paired",
+            "got true with a keep_probability of 0.3, it must be 0.5",
+            {
+                let rise =
+                    v1::Rise { keep_probability: Some(0.3), paired: Some(true), ..v1::Rise::default() };
+                with_method(v1::method::Kind::Rise(rise))
+            },
+        ),
         case("grid of 65", "method.occlusion.grid", "allowed is 2 to 64", with_occlusion(Some(65), None, 0)),
         case(
             "window as wide as the grid",
@@ -60,13 +70,14 @@ pub(crate) fn of_rise_and_occlusion() -> Vec<Case> {
 }
 
 pub(crate) fn of_the_others() -> Vec<Case> {
-    use v1::method::Kind::{KernelShap, Lime, PartitionShap, Sobol};
+    use v1::method::Kind::{Hipe, Hsic, KernelShap, Lime, PartitionShap, Sobol};
     let lime = |samples, kernel_width, ridge| with_method(Lime(v1::Lime { samples, kernel_width, ridge }));
     let sobol = |grid, design| with_method(Sobol(v1::Sobol { grid, design, scrambled: None }));
     let partition = |evaluations| {
         with_method(PartitionShap(v1::PartitionShap { evaluations: Some(evaluations), channels: None }))
     };
-    let kernel = |samples| with_method(KernelShap(v1::KernelShap { samples: Some(samples) }));
+    let kernel =
+        |samples| with_method(KernelShap(v1::KernelShap { samples: Some(samples), ..Default::default() }));
     vec![
         case(
             "LIME without samples",
@@ -121,6 +132,42 @@ pub(crate) fn of_the_others() -> Vec<Case> {
             partition(1_000_000_000),
         ),
         case("no sets", "method.kernel_shap.samples", "got 0, allowed is 128 to 100000", kernel(0)),
+        case(
+            "sampling that nobody knows",
+            "method.kernel_shap.sampling",
+            "got 3, allowed are KERNEL_SHAP_SAMPLING_KERNEL (1) and KERNEL_SHAP_SAMPLING_LEVERAGE (2)",
+            with_method(KernelShap(v1::KernelShap { samples: None, sampling: 3 })),
+        ),
+        case(
+            "HSIC of too few masks",
+            "method.hsic.masks",
+            "got 127, allowed is 128 to 2048",
+            with_method(Hsic(v1::Hsic { grid: None, masks: Some(127) })),
+        ),
+        case(
+            "HSIC of one cell",
+            "method.hsic.grid",
+            "got 1, allowed is 2 to 16",
+            with_method(Hsic(v1::Hsic { grid: Some(1), masks: None })),
+        ),
+        case(
+            "HiPe of too many cells",
+            "method.hipe.cells",
+            "got 11, allowed is 2 to 10",
+            with_method(Hipe(v1::Hipe { cells: Some(11), ..Default::default() })),
+        ),
+        case(
+            "HiPe without levels",
+            "method.hipe.levels",
+            "got 0, allowed is 1 to 6",
+            with_method(Hipe(v1::Hipe { levels: Some(0), ..Default::default() })),
+        ),
+        case(
+            "HiPe of 10^9 passes",
+            "method.hipe.passes",
+            "got 1000000000",
+            with_method(Hipe(v1::Hipe { passes: Some(1_000_000_000), ..Default::default() })),
+        ),
         case("10^9 sets", "method.kernel_shap.samples", "got 1000000000", kernel(1_000_000_000)),
         Case {
             name: "a grid finer than the picture",

@@ -15,7 +15,7 @@ pub(crate) fn with_rise(
     grid: Option<u32>,
     keep_probability: Option<f64>,
 ) -> v1::ExplainRequest {
-    with_method(v1::method::Kind::Rise(v1::Rise { masks, grid, keep_probability, centred: None }))
+    with_method(v1::method::Kind::Rise(v1::Rise { masks, grid, keep_probability, ..Default::default() }))
 }
 
 pub(crate) fn with_occlusion(grid: Option<u32>, window: Option<u32>, mode: i32) -> v1::ExplainRequest {

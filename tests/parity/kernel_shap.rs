@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use unmask_core::{Ended, FromFn, ModelSpec, Target, Tensor};
-use unmask_explainer::methods::kernel_shap::{solve, values};
+use unmask_explainer::methods::kernel_shap::solve;
 use unmask_explainer::methods::linear::Row;
 use unmask_explainer::methods::{Context, KernelShap, Method};
 use unmask_explainer::segment::grid;
@@ -33,7 +33,8 @@ fn values_are_shapleys_and_shaps_where_all_sets_fit() {
     for case in golden["exact"].as_array().unwrap() {
         let segments = case["segments"].as_u64().unwrap() as usize;
         let table = numbers(&case["table"]);
-        let found = values(segments, 1 << segments, 7, |shown| table[number(shown.iter().copied())]);
+        let shap = KernelShap { samples: 1 << segments, ..KernelShap::default() };
+        let found = shap.values(segments, 7, |shown| table[number(shown.iter().copied())]);
         assert_close(&found, &numbers(&case["brute_force"]), EXACT);
         assert_close(&found, &numbers(&case["shap"]), EXACT);
     }
@@ -48,7 +49,7 @@ fn the_method_paints_those_values_and_needs_no_more_passes_than_there_are_sets()
         let score = |x: &[f32]| table[number(x[..segments].iter().map(|pixel| *pixel == 1.0))];
         let spec = ModelSpec::plain("table", 1, segments, &["real", "fake"]);
         let model = FromFn::new(spec, |x| vec![0.0, score(x) as f32]);
-        let explanation = Method::KernelShap(KernelShap { samples: 1000 })
+        let explanation = Method::KernelShap(KernelShap { samples: 1000, ..KernelShap::default() })
             .explain(&Context {
                 image: &Arc::new(Tensor::constant(&[1.0; 3], 1, segments)),
                 fill: &Arc::new(Tensor::constant(&[0.0; 3], 1, segments)),

@@ -36,6 +36,8 @@ impl Arm {
             Some(method::Kind::Sobol(m)) => m.design.map(|n| n * 66),
             Some(method::Kind::PartitionShap(m)) => m.evaluations,
             Some(method::Kind::KernelShap(m)) => m.samples,
+            Some(method::Kind::Hsic(m)) => m.masks,
+            Some(method::Kind::Hipe(m)) => m.passes,
             Some(method::Kind::Occlusion(_) | method::Kind::Reveal(_)) | None => None,
         };
         u64::from(number.unwrap_or(0))
@@ -81,7 +83,7 @@ pub(crate) fn arms(share: f64) -> Vec<Arm> {
         (
             "kernel_shap",
             "",
-            method::Kind::KernelShap(v1::KernelShap { samples: scaled(2000) }),
+            method::Kind::KernelShap(v1::KernelShap { samples: scaled(2000), ..Default::default() }),
             classic_segments(),
         ),
         ("occlusion (both)", "", method::Kind::Occlusion(both), Some(fill::Kind::Mean(v1::MeanFill {}))),

@@ -59,7 +59,7 @@ async fn run(service: &Service, model: &str, method: &str, passes: u32, seed: u6
         "rise" => Kind::Rise(v1::Rise { masks: Some(passes), ..Default::default() }),
         // A ridge pulls values to 0 by a share that falls with the samples, which is no error of drawing.
         "lime" => Kind::Lime(v1::Lime { samples: Some(passes), ridge: Some(0.0), ..Default::default() }),
-        _ => Kind::KernelShap(v1::KernelShap { samples: Some(passes) }),
+        _ => Kind::KernelShap(v1::KernelShap { samples: Some(passes), ..Default::default() }),
     };
     let request = v1::ExplainRequest {
         image: sample(PICTURE),

@@ -202,11 +202,10 @@ mod tests {
         let error = |name, fields: &[(&str, &str)]| {
             format!("{:#}", choice::<v1::Method>("Method", name, &pairs(fields)).unwrap_err())
         };
-        let expected = "no method \"gradcam\", there are rise, occlusion, lime, sobol, partition_shap, kernel_shap, reveal";
+        let expected = "no method \"gradcam\", there are rise, occlusion, lime, sobol, partition_shap, kernel_shap, reveal, hsic, hipe";
         assert_eq!(error("gradcam", &[]), expected);
         assert!(error("preset", &[]).starts_with("no method \"preset\""));
-        let expected =
-            "method rise has no parameter \"n\", its parameters are: masks, grid, keep_probability, centred";
+        let expected = "method rise has no parameter \"n\", its parameters are: masks, grid, keep_probability, centred, paired";
         assert_eq!(error("rise", &[("n", "1")]), expected);
         assert!(error("rise", &[("masks", "-1")]).contains("got \"-1\", a whole number is needed"));
         assert!(error("occlusion", &[("mode", "x")]).contains("OCCLUSION_MODE_HIDE"));

@@ -8,9 +8,10 @@ use unmask_core::{
     Ended, Forward, ForwardError, FromFn, ModelSpec, Preset, ROUND, Reading, Round, Scores, Target, Tensor,
 };
 
+use super::kernel_shap::Sampling;
 use super::{
-    Context, Explanation, KernelShap, Lime, METHODS, Method, Mode, Occlusion, PartitionShap, Reveal, Rise,
-    Sobol,
+    Context, Explanation, Hipe, Hsic, KernelShap, Lime, METHODS, Method, Mode, Occlusion, PartitionShap,
+    Reveal, Rise, Sobol,
 };
 use crate::segment::{grid, rank};
 
@@ -25,13 +26,18 @@ fn every() -> Vec<Method> {
         Method::Occlusion(Occlusion::default()),
         Method::Occlusion(Occlusion { grid: 8, window: 2, mode: Mode::Both }),
         Method::Rise(Rise { masks: 300, ..Rise::preset(Preset::Paper) }),
+        Method::Rise(Rise { masks: 301, paired: true, ..Rise::default() }),
         Method::Lime(Lime { samples: 400, ..Lime::default() }),
         Method::Sobol(Sobol { grid: 4, design: 32, ..Sobol::default() }),
         Method::Sobol(Sobol { grid: 4, design: 32, ..Sobol::preset(Preset::Paper) }),
         Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::default() }),
         Method::PartitionShap(PartitionShap { evaluations: 500, ..PartitionShap::preset(Preset::Paper) }),
-        Method::KernelShap(KernelShap { samples: 400 }),
+        Method::KernelShap(KernelShap { samples: 400, ..KernelShap::default() }),
+        Method::KernelShap(KernelShap { samples: 400, sampling: Sampling::Leverage }),
         Method::Reveal(Reveal { smoothing: 0.4, ..Reveal::default() }),
+        Method::Hsic(Hsic { grid: 4, masks: 300 }),
+        Method::Hipe(Hipe { cells: 4, ..Hipe::default() }),
+        Method::Hipe(Hipe { cells: 3, levels: 3, passes: 128 }),
     ]
 }
 
@@ -137,6 +143,8 @@ fn the_list_of_checks_names_every_method() {
             Method::PartitionShap(_) => "partition_shap",
             Method::KernelShap(_) => "kernel_shap",
             Method::Reveal(_) => "reveal",
+            Method::Hsic(_) => "hsic",
+            Method::Hipe(_) => "hipe",
         };
         assert!(
             every().iter().any(|m| name(m) == descriptor.name),
@@ -166,11 +174,11 @@ fn the_same_seed_gives_the_same_map() {
 fn another_seed_changes_a_random_method() {
     for method in every() {
         let random = match &method {
-            Method::Rise(_) | Method::Lime(_) => true,
+            Method::Rise(_) | Method::Lime(_) | Method::Hsic(_) => true,
             Method::Sobol(sobol) => sobol.scrambled,
             // With 16 segments there are more sets than samples.
             Method::KernelShap(_) => true,
-            Method::Occlusion(_) | Method::PartitionShap(_) | Method::Reveal(_) => false,
+            Method::Occlusion(_) | Method::PartitionShap(_) | Method::Reveal(_) | Method::Hipe(_) => false,
         };
         // Not the linear model: Kernel SHAP has its exact values whatever it draws.
         let curved = |seed| explain(&method, seed, |x| vec![0.0, (linear(x)[1] / 8.0).sin()]);
@@ -250,7 +258,14 @@ fn a_random_method_keeps_what_was_folded_when_its_budget_ends() {
 fn kernel_shap_has_an_exact_sum_when_its_budget_ends() {
     let model = FromFn::new(spec(), linear);
     let forward = Counting { after: 1, ended: Ok(Ended::Budget), ..counting(&model) };
-    let cut = ask(&Method::KernelShap(KernelShap { samples: 400 }), 1, 32.0, 0.0, &forward).unwrap();
+    let cut = ask(
+        &Method::KernelShap(KernelShap { samples: 400, ..KernelShap::default() }),
+        1,
+        32.0,
+        0.0,
+        &forward,
+    )
+    .unwrap();
     assert_eq!(cut.ended, Ended::Budget);
     assert!((cut.map.mean() * 16.0 - 32.0).abs() < 1e-4, "{}", cut.map.mean());
 }

@@ -18,11 +18,18 @@
 //! exact; and a score that is a sum over segments is exact as soon as the sets tell all segments apart. Cost: at most
 //! `samples` passes, and an even number of them.
 //!
+//! `sampling` by leverage (Musco, Witter, "Provably Accurate Shapley Value Estimation via Leverage Score Sampling", ICLR 2025,
+//! arXiv 2410.01917) draws a set of s segments in proportion to its leverage in this regression, `1 / C(d, s)`, so that every size
+//! comes as often, and counts it k(z) over that. It comes nearer where there are few sets for a segment, as with a hundred segments
+//! and more; with many sets and a score that hangs on many segments at once the kernel does, which is the default.
+//!
 //! A run that ends early is solved from the sets so far, the outermost sizes, which have the most weight each; drawn sets
 //! then count together what all of them would have. Segments that the sets do not tell apart share evenly.
 //!
 //! Departures from shap: values are found without singling out one segment to carry the constraint, so that a singular
-//! system treats all alike; sets of the middle size are paired too; no segment is dropped by a lasso.
+//! system treats all alike; sets of the middle size are paired too; no segment is dropped by a lasso. From Musco and Witter: sets are
+//! drawn until there are as many different ones as wanted, where they toss a coin for each set; what is drawn counts together what all
+//! of it has of the kernel.
 
 use std::ops::Range;
 
@@ -45,19 +52,41 @@ pub const SAMPLES: Param = Param {
     source: "ours: as many as LIME",
 };
 
+/// How sets are drawn where not all of them fit.
+pub const SAMPLING: Param = Param {
+    name: "sampling",
+    unit: "",
+    kind: Kind::Choice(&["KERNEL_SHAP_SAMPLING_KERNEL", "KERNEL_SHAP_SAMPLING_LEVERAGE"]),
+    paper: None,
+    help: "Whether sets are drawn in proportion to the kernel, or to their leverage (Musco and Witter, arXiv 2410.01917): every \
+           size as often, which is nearer where there are few sets for a segment.",
+    source: "Lundberg and Lee, arXiv 1705.07874",
+};
+
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: "kernel_shap",
     summary: "Shapley values of segments by weighted least squares over paired sets.",
     citation: "Lundberg and Lee, NIPS 2017, arXiv 1705.07874",
-    params: &[SAMPLES],
+    params: &[SAMPLES, SAMPLING],
     passes: "at most samples",
 };
+
+/// How sets are drawn where not all of them fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    /// In proportion to the kernel, which is largest for the outermost sizes.
+    Kernel,
+    /// In proportion to their leverage: every size as often, weighted by the kernel over that.
+    Leverage,
+}
 
 /// Parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KernelShap {
     /// Sets of segments.
     pub samples: u64,
+    /// How sets are drawn where not all of them fit.
+    pub sampling: Sampling,
 }
 
 impl KernelShap {
@@ -71,7 +100,7 @@ impl KernelShap {
     }
 
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
-        let sets = Sets::new(context.segments.count(), self.samples as usize, context.seed);
+        let sets = Sets::new(context.segments.count(), self, context.seed);
         let set = |index| context.segments_shown(sets.shown(index as usize));
         let mut rounds = context.rounds(sets.len() as u64, set);
         let total = context.image_score - context.fill_score;
@@ -95,6 +124,28 @@ impl KernelShap {
     }
 }
 
+impl KernelShap {
+    /// The method without a model: the values of `segments` segments for a score that is known for every set.
+    ///
+    /// ```
+    /// use unmask_explainer::methods::KernelShap;
+    ///
+    /// // Two segments that are worth something only together share it; the third is worth 3.
+    /// let score = |shown: &[bool]| f64::from(shown[0] && shown[1]) + 3.0 * f64::from(shown[2]);
+    /// let found = KernelShap::default().values(3, 0, score);
+    /// for (value, exact) in found.iter().zip([0.5, 0.5, 3.0]) {
+    ///     assert!((value - exact).abs() < 1e-12);
+    /// }
+    /// ```
+    pub fn values(&self, segments: usize, seed: u64, score: impl Fn(&[bool]) -> f64) -> Vec<f64> {
+        let sets = Sets::new(segments, self, seed);
+        let nothing = score(&vec![false; segments]);
+        let mut fold = Fold::new(segments, score(&vec![true; segments]) - nothing);
+        fold.add((0..sets.len()).map(|index| score(&sets.shown(index)) - nothing), &sets);
+        fold.finish(&sets)
+    }
+}
+
 /// What the sets so far come to.
 fn found(fold: &Fold, sets: &Sets, context: &Context<'_>, ended: Ended) -> Explanation {
     let values = fold.finish(sets);
@@ -108,26 +159,6 @@ fn found(fold: &Fold, sets: &Sets, context: &Context<'_>, ended: Ended) -> Expla
         errors,
         ended,
     }
-}
-
-/// The method without a model: the values of `segments` segments for a score that is known for every set.
-///
-/// ```
-/// use unmask_explainer::methods::kernel_shap::values;
-///
-/// // Two segments that are worth something only together share it; the third is worth 3.
-/// let score = |shown: &[bool]| f64::from(shown[0] && shown[1]) + 3.0 * f64::from(shown[2]);
-/// let found = values(3, 128, 0, score);
-/// for (value, exact) in found.iter().zip([0.5, 0.5, 3.0]) {
-///     assert!((value - exact).abs() < 1e-12);
-/// }
-/// ```
-pub fn values(segments: usize, samples: usize, seed: u64, score: impl Fn(&[bool]) -> f64) -> Vec<f64> {
-    let sets = Sets::new(segments, samples, seed);
-    let nothing = score(&vec![false; segments]);
-    let mut fold = Fold::new(segments, score(&vec![true; segments]) - nothing);
-    fold.add((0..sets.len()).map(|index| score(&sets.shown(index)) - nothing), &sets);
-    fold.finish(&sets)
 }
 
 /// The additive model that fits the rows best and sums to `total`; scores are those of the sets less that of nothing.
@@ -221,8 +252,10 @@ impl Fold {
                 })
                 .collect();
             // Of the two rows of a pair the second is the first turned round, and what is left of it counts the other way.
-            for (pair, rests) in rows.chunks_exact_mut(2).zip(rests.chunks_exact(2)) {
-                pair[0].weight *= (rests[0] - rests[1]).powi(2);
+            let pairs = rows.chunks_exact_mut(2).zip(rests.chunks_exact(2));
+            for (index, (pair, rests)) in (first..).step_by(2).zip(pairs) {
+                // A draw counts `once`, its square `once` squared, and the weight is `once` for every draw of the pair.
+                pair[0].weight *= sets.once(index) * (rests[0] - rests[1]).powi(2);
                 pair[1].weight = 0.0;
             }
             scatter.add(&rows);
@@ -287,16 +320,28 @@ impl KernelShap {
     /// The parameters of a preset.
     pub fn preset(preset: Preset) -> Self {
         let ignored = &mut Vec::new();
-        Self { samples: SAMPLES.integer(None, preset, "", ignored) }
+        Self { samples: SAMPLES.integer(None, preset, "", ignored), sampling: Sampling::Kernel }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use unmask_core::Draws;
 
     use super::*;
     use crate::methods::{Method, common_checks as planted};
+
+    const BOTH: [Sampling; 2] = [Sampling::Kernel, Sampling::Leverage];
+
+    fn values(segments: usize, samples: u64, seed: u64, score: impl Fn(&[bool]) -> f64) -> Vec<f64> {
+        KernelShap { samples, ..KernelShap::default() }.values(segments, seed, score)
+    }
+
+    fn plan(segments: usize, samples: u64) -> Sets {
+        Sets::new(segments, &KernelShap { samples, ..KernelShap::default() }, 4)
+    }
 
     fn sum(shown: &[bool], weight: impl Fn(usize) -> f64) -> f64 {
         shown.iter().enumerate().filter(|(_, shown)| **shown).map(|(i, _)| weight(i)).sum()
@@ -321,7 +366,7 @@ mod tests {
 
     #[test]
     fn an_additive_model_of_sixteen_segments_is_exact_from_random_sets() {
-        let method = Method::KernelShap(KernelShap { samples: 400 });
+        let method = Method::KernelShap(KernelShap { samples: 400, ..KernelShap::default() });
         let explanation = planted::explain_linear(&method, 3);
         for (value, weight) in explanation.map.data.iter().zip(planted::weights_per_pixel()) {
             assert!((value - weight).abs() < 1e-4, "{value} {weight}");
@@ -374,8 +419,12 @@ mod tests {
 
     #[test]
     fn where_all_sets_fit_the_seed_has_no_part() {
-        assert_eq!(values(9, 510, 1, rough), values(9, 100_000, 2, rough));
-        assert_ne!(values(9, 400, 1, rough), values(9, 400, 2, rough));
+        let by = |sampling, samples, seed| KernelShap { samples, sampling }.values(9, seed, rough);
+        let exact = values(9, 510, 1, rough);
+        for sampling in BOTH {
+            assert_eq!(by(sampling, 100_000, 2), exact);
+            assert_ne!(by(sampling, 400, 1), by(sampling, 400, 2));
+        }
     }
 
     #[test]
@@ -384,13 +433,11 @@ mod tests {
         // 0.041 and 0.008.
         let score = |shown: &[bool]| sum(shown, |i| i as f64 / 4.0).sin() + sum(shown, |_| 1.0).sqrt();
         let exact = values(13, 8190, 0, score);
-        for (samples, bound) in [(1000, 0.05), (6000, 0.01)] {
-            let errors = (0..8).flat_map(|seed| {
-                let found = values(13, samples, seed, score);
-                found.iter().zip(&exact).map(|(value, exact)| (value - exact).powi(2)).collect::<Vec<_>>()
-            });
-            let error = (errors.sum::<f64>() / (8.0 * 13.0)).sqrt();
-            assert!(error < bound, "{samples}: {error}");
+        for sampling in BOTH {
+            for (samples, bound) in [(1000, 0.05), (6000, 0.01)] {
+                let error = error(&KernelShap { samples, sampling }, &exact, &score);
+                assert!(error < bound, "{sampling:?} {samples}: {error}");
+            }
         }
     }
 
@@ -398,7 +445,7 @@ mod tests {
     fn a_prefix_of_the_sets_is_solved_and_complete() {
         let additive = |shown: &[bool]| sum(shown, |i| i as f64 - 9.0);
         let segments = 30;
-        let sets = Sets::new(segments, 2000, 4);
+        let sets = plan(segments, 2000);
         let total = additive(&vec![true; segments]);
         for (folded, exact) in [(1, false), (2, false), (128, true), (1024, true)] {
             let mut fold = Fold::new(segments, total);
@@ -416,7 +463,7 @@ mod tests {
 
     #[test]
     fn how_sets_are_dealt_out_over_rounds_changes_no_bit() {
-        let sets = Sets::new(12, 700, 4);
+        let sets = plan(12, 700);
         let scores = |range: std::ops::Range<usize>| range.map(|index| rough(&sets.shown(index)));
         let (mut whole, mut parts) = (Fold::new(12, 1.0), Fold::new(12, 1.0));
         whole.add(scores(0..700), &sets);
@@ -435,5 +482,37 @@ mod tests {
         assert!(solve(&[], 1.0).is_empty());
         let huge = values(10, 300, 0, |shown| if shown[1] { 1e300 } else { -1e300 });
         assert!(huge.iter().all(|value| value.is_finite()), "{huge:?}");
+    }
+
+    /// Root mean square error over eight seeds, all segments together.
+    fn error(shap: &KernelShap, exact: &[f64], score: &dyn Fn(&[bool]) -> f64) -> f64 {
+        let squares = (0..8).flat_map(|seed| {
+            let found = shap.values(exact.len(), seed, score);
+            found.iter().zip(exact).map(|(value, exact)| (value - exact).powi(2)).collect::<Vec<_>>()
+        });
+        (squares.sum::<f64>() / (8.0 * exact.len() as f64)).sqrt()
+    }
+
+    #[test]
+    fn leverage_comes_nearer_where_there_are_ten_sets_for_a_segment() {
+        // Products of two and of three segments, whose members share each product's worth evenly.
+        let segments = 120;
+        let products: Vec<(f64, Vec<usize>)> = (0..3 * segments)
+            .map(|number| {
+                let mut draws = Draws::new(99, number as u64);
+                let of: BTreeSet<usize> = (0..2 + number % 2).map(|_| draws.below(120) as usize).collect();
+                (f64::from(draws.normal()), of.into_iter().collect())
+            })
+            .collect();
+        let mut exact = vec![0.0; segments];
+        for (worth, of) in &products {
+            of.iter().for_each(|i| exact[*i] += worth / of.len() as f64);
+        }
+        let score = |shown: &[bool]| {
+            products.iter().filter(|(_, of)| of.iter().all(|i| shown[*i])).map(|(worth, _)| worth).sum()
+        };
+        let [kernel, leverage] =
+            BOTH.map(|sampling| error(&KernelShap { samples: 1200, sampling }, &exact, &score));
+        assert!(leverage < 0.85 * kernel, "{leverage} {kernel}");
     }
 }

@@ -26,6 +26,8 @@
 //! # Ok::<(), unmask_core::ForwardError>(())
 //! ```
 
+pub mod hipe;
+pub mod hsic;
 pub mod kernel_shap;
 pub mod lime;
 pub mod linear;
@@ -49,6 +51,8 @@ use unmask_core::{
 };
 
 use crate::catalogue::Descriptor;
+pub use hipe::Hipe;
+pub use hsic::Hsic;
 pub use kernel_shap::KernelShap;
 pub use lime::Lime;
 pub use occlusion::{Mode, Occlusion};
@@ -67,6 +71,8 @@ pub const METHODS: &[Descriptor] = &[
     partition_shap::DESCRIPTOR,
     kernel_shap::DESCRIPTOR,
     reveal::DESCRIPTOR,
+    hsic::DESCRIPTOR,
+    hipe::DESCRIPTOR,
 ];
 
 /// A method with its parameters, which are within their declared bounds.
@@ -86,6 +92,10 @@ pub enum Method {
     KernelShap(KernelShap),
     /// One patch at a time, shown on the fill.
     Reveal(Reveal),
+    /// How far the score depends on whether each cell shows.
+    Hsic(Hsic),
+    /// From coarse windows to ever finer ones, only where something was found.
+    Hipe(Hipe),
 }
 
 /// What a method explains, and whom it may ask.
@@ -118,9 +128,19 @@ impl Context<'_> {
 
     /// Questions 0 to `count` in rounds of [`ROUND`], each made when it is asked for.
     fn rounds(&self, count: u64, question: impl Fn(u64) -> Perturbation) -> impl Iterator<Item = Round> {
+        self.rounds_of(ROUND, count, question)
+    }
+
+    /// The same in rounds of another size, for a method that can end after fewer.
+    fn rounds_of(
+        &self,
+        size: usize,
+        count: u64,
+        question: impl Fn(u64) -> Perturbation,
+    ) -> impl Iterator<Item = Round> {
         (0..count)
-            .step_by(ROUND)
-            .map(move |first| self.round((first..count.min(first + ROUND as u64)).map(&question).collect()))
+            .step_by(size)
+            .map(move |first| self.round((first..count.min(first + size as u64)).map(&question).collect()))
     }
 
     /// Shows what there is once so many questions are folded, where somebody wants to see it.
@@ -185,6 +205,8 @@ impl Method {
             Self::PartitionShap(_) => partition_shap::DESCRIPTOR.name,
             Self::KernelShap(_) => kernel_shap::DESCRIPTOR.name,
             Self::Reveal(_) => reveal::DESCRIPTOR.name,
+            Self::Hsic(_) => hsic::DESCRIPTOR.name,
+            Self::Hipe(_) => hipe::DESCRIPTOR.name,
         }
     }
 
@@ -198,6 +220,8 @@ impl Method {
             Self::PartitionShap(shap) => shap.announced(),
             Self::KernelShap(shap) => shap.announced(),
             Self::Reveal(reveal) => reveal.announced(),
+            Self::Hsic(hsic) => hsic.announced(),
+            Self::Hipe(hipe) => hipe.announced(),
         }
     }
 
@@ -211,6 +235,8 @@ impl Method {
             Self::PartitionShap(shap) => shap.least(),
             Self::KernelShap(shap) => shap.least(),
             Self::Reveal(reveal) => reveal.least(),
+            Self::Hsic(hsic) => hsic.least(),
+            Self::Hipe(hipe) => hipe.least(),
         }
     }
 
@@ -218,7 +244,12 @@ impl Method {
     pub fn knows_error(&self) -> bool {
         match self {
             Self::Rise(_) | Self::Lime(_) | Self::KernelShap(_) => true,
-            Self::Occlusion(_) | Self::Sobol(_) | Self::PartitionShap(_) | Self::Reveal(_) => false,
+            Self::Occlusion(_)
+            | Self::Sobol(_)
+            | Self::PartitionShap(_)
+            | Self::Reveal(_)
+            | Self::Hsic(_)
+            | Self::Hipe(_) => false,
         }
     }
 
@@ -230,7 +261,9 @@ impl Method {
             | Self::Occlusion(_)
             | Self::Sobol(_)
             | Self::PartitionShap(_)
-            | Self::Reveal(_) => false,
+            | Self::Reveal(_)
+            | Self::Hsic(_)
+            | Self::Hipe(_) => false,
         }
     }
 
@@ -242,7 +275,9 @@ impl Method {
             | Self::PartitionShap(_)
             | Self::KernelShap(_)
             | Self::Occlusion(_)
-            | Self::Reveal(_) => Scale::Probability,
+            | Self::Reveal(_)
+            | Self::Hsic(_)
+            | Self::Hipe(_) => Scale::Probability,
         }
     }
 
@@ -259,6 +294,8 @@ impl Method {
             Self::PartitionShap(shap) => shap.explain(context),
             Self::KernelShap(shap) => shap.explain(context),
             Self::Reveal(reveal) => reveal.explain(context),
+            Self::Hsic(hsic) => hsic.explain(context),
+            Self::Hipe(hipe) => hipe.explain(context),
         }
     }
 }

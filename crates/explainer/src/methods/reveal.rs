@@ -19,13 +19,15 @@
 //! Cost: `grid^2` passes.
 //!
 //! Cells are asked about in three turns: those of even row and even column, those of odd row and odd column, and the others. A
-//! budget or deadline may end the method anywhere after the first turn, a quarter of the cells: the map is then that of the
-//! cells so far, coarser and whole. It draws nothing, so that its error is that of its fill.
+//! budget or deadline may end the method after any round from the first turn on, a quarter of the cells: the map is then that
+//! of the cells so far, coarser and whole. It draws nothing, so that its error is that of its fill.
 //!
 //! That a region be shown alone is the sufficiency of Zeiler and Fergus's occlusion turned round; that the rest be an adversarial
 //! version of the same face is arXiv 2502.03957.
 
-use unmask_core::{Cells, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, Reading};
+use unmask_core::{
+    Cells, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading,
+};
 
 use super::{Context, Explanation, Figures};
 use crate::catalogue::Descriptor;
@@ -79,16 +81,26 @@ impl Reveal {
         (self.grid * self.grid) as u64
     }
 
-    /// The first turn.
+    /// The first turn, in whole rounds.
     pub(super) fn least(&self) -> u64 {
-        (self.grid.div_ceil(2) * self.grid.div_ceil(2)) as u64
+        self.turn().next_multiple_of(self.round()).min(self.grid * self.grid) as u64
+    }
+
+    /// Cells of the first turn.
+    fn turn(&self) -> usize {
+        self.grid.div_ceil(2) * self.grid.div_ceil(2)
+    }
+
+    /// Cells that are asked about together: no more than a turn, because a budget or deadline ends the method between rounds.
+    fn round(&self) -> usize {
+        self.turn().min(ROUND)
     }
 
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
         let order = self.order();
         let shape = (context.image.height(), context.image.width());
-        let mut rounds =
-            context.rounds(order.len() as u64, |i| Perturbation::Cells(self.shown(order[i as usize], shape)));
+        let question = |i: u64| Perturbation::Cells(self.shown(order[i as usize], shape));
+        let mut rounds = context.rounds_of(self.round(), order.len() as u64, question);
         let mut patches = Vec::with_capacity(order.len());
         let ended = context.forward.run(&mut rounds, &mut |_, scores| {
             for row in scores.rows() {

@@ -18,6 +18,12 @@
 //! `N * keep_probability`, so that the map is signed and uneven coverage adds no noise; each mask has an offset of its
 //! own, drawn from (seed, mask number), so that batch size cannot change the map.
 //!
+//! `paired` lets every mask be followed by its complement at the same offset (antithetic variates: Hammersley and Morton, 1956,
+//! DOI 10.1017/S0305004100031455; for sets of segments, Covert and Lee, arXiv 2012.01536), where `keep_probability` is 0.5, so that
+//! complements are as likely as masks. The mean of the scores then cancels within a pair, and what each cell does alone counts as one
+//! draw and not as two. The centred fold has taken the mean off already, so that its errors grow with pairs, by up to the root of two;
+//! without it they shrink where the score's mean is large beside what moves it. The default is independent masks.
+//!
 //! `centred = false` is the fold of the code of arXiv 2502.03957, `sum_i s_i M_i(x) / (0.1 N)`: importance, in which a constant
 //! score times the mean mask is left, so that only differences within the map mean something.
 
@@ -71,11 +77,21 @@ pub const CENTRED: Param = Param {
     source: "ours: the map is signed and uneven coverage adds no noise",
 };
 
+/// Whether each mask is followed by its complement.
+pub const PAIRED: Param = Param {
+    name: "paired",
+    unit: "",
+    kind: Kind::Flag(false),
+    paper: None,
+    help: "Whether each mask is followed by its complement; only with a keep_probability of 0.5.",
+    source: "Petsiuk et al., arXiv 1806.07421: independent masks",
+};
+
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: "rise",
     summary: "Random masks: how much higher the score is, on average, when a pixel shows.",
     citation: "Petsiuk et al., BMVC 2018, arXiv 1806.07421",
-    params: &[MASKS, GRID, KEEP_PROBABILITY, CENTRED],
+    params: &[MASKS, GRID, KEEP_PROBABILITY, CENTRED, PAIRED],
     passes: "masks",
 };
 
@@ -90,6 +106,8 @@ pub struct Rise {
     pub keep_probability: f64,
     /// Whether scores are folded less their mean and divided by each pixel's shown weight.
     pub centred: bool,
+    /// Whether each mask is followed by its complement; `keep_probability` is 0.5 then.
+    pub paired: bool,
 }
 
 impl Rise {
@@ -132,13 +150,21 @@ impl Rise {
         Some(Explanation { map, reading, figures: Figures::default(), errors, ended })
     }
 
+    /// Masks that are one draw.
+    fn together(&self) -> usize {
+        if self.paired { 2 } else { 1 }
+    }
+
     /// Mask number `index`: a function of the seed and its number alone.
     fn mask(&self, seed: u64, index: u64, height: usize, width: usize) -> Cells {
-        let mut draws = Draws::new(seed, index);
+        let together = self.together() as u64;
+        let mut draws = Draws::new(seed, index / together);
+        let turned = index % together == 1;
         let cell = (height.div_ceil(self.grid), width.div_ceil(self.grid));
         let offset = (draws.below(cell.0 as u32) as usize, draws.below(cell.1 as u32) as usize);
         let keep = self.keep_probability as f32;
-        let bits = (0..self.grid * self.grid).map(|_| if draws.unit() < keep { 1.0 } else { 0.0 });
+        let bits =
+            (0..self.grid * self.grid).map(|_| if (draws.unit() < keep) != turned { 1.0 } else { 0.0 });
         Cells {
             rows: self.grid,
             cols: self.grid,
@@ -159,6 +185,7 @@ impl Rise {
             grid: GRID.integer(None, preset, "", ignored) as usize,
             keep_probability: KEEP_PROBABILITY.real(None, preset, "", ignored),
             centred: CENTRED.flag(None, preset),
+            paired: PAIRED.flag(None, preset),
         }
     }
 }
@@ -283,6 +310,32 @@ mod tests {
         let offsets: std::collections::BTreeSet<_> =
             (0..128).map(|i| rise.mask(0, i, 128, 128).offset).collect();
         assert!(offsets.len() > 80, "{}", offsets.len());
+    }
+
+    #[test]
+    fn a_pair_shows_every_pixel_exactly_once() {
+        let rise = Rise { paired: true, ..Rise::default() };
+        let (mut first, mut second) = (vec![0.0; 64 * 64], vec![0.0; 64 * 64]);
+        for pair in 0..20 {
+            rise.mask(3, 2 * pair, 64, 64).shares(64, 64, &mut first);
+            rise.mask(3, 2 * pair + 1, 64, 64).shares(64, 64, &mut second);
+            assert!(first.iter().zip(&second).all(|(a, b)| (a + b - 1.0).abs() < 1e-6), "{pair}");
+        }
+        assert!(rise.mask(3, 0, 64, 64) != rise.mask(3, 2, 64, 64));
+    }
+
+    #[test]
+    fn pairs_are_nearer_where_the_mean_is_not_taken_off_and_farther_where_it_is() {
+        let error = |centred, paired| {
+            let rise = Rise { masks: 512, grid: 4, centred, paired, ..Rise::default() };
+            let model = |x: &[f32]| vec![0.0, 5.0 + x[17] - x[30] + 2.0 * x[200]];
+            let errors = planted::explain(&Method::Rise(rise), 3, model).errors.unwrap().regions;
+            errors.iter().sum::<f64>() / errors.len() as f64
+        };
+        let (plain, pairs) = (error(true, false), error(true, true));
+        assert!((1.2..1.6).contains(&(pairs / plain)), "{plain} {pairs}");
+        let (plain, pairs) = (error(false, false), error(false, true));
+        assert!(pairs < 0.6 * plain, "{plain} {pairs}");
     }
 
     #[test]

@@ -54,7 +54,14 @@ pub(super) fn default(method: &Method, preset: Preset) -> FillChoice {
             Made::BoxBlur(WIDTH.integer(None, preset, "fill.box_blur", &mut Vec::new()) as usize)
         }
         (Preset::Paper, Method::Rise(_) | Method::Sobol(_)) => Made::Zero,
-        (Preset::Paper, Method::Occlusion(_) | Method::KernelShap(_) | Method::Reveal(_)) => Made::Mean,
+        (
+            Preset::Paper,
+            Method::Occlusion(_)
+            | Method::KernelShap(_)
+            | Method::Reveal(_)
+            | Method::Hsic(_)
+            | Method::Hipe(_),
+        ) => Made::Mean,
     })
 }
 
@@ -177,7 +184,7 @@ fn caller_image(
 
 #[cfg(test)]
 mod tests {
-    use unmask_explainer::methods::{KernelShap, Lime, Occlusion, PartitionShap, Rise, Sobol};
+    use unmask_explainer::methods::{Hipe, Hsic, KernelShap, Lime, Occlusion, PartitionShap, Rise, Sobol};
 
     use super::*;
 
@@ -194,6 +201,8 @@ mod tests {
             (Method::Sobol(Sobol::default()), "Zero"),
             (Method::PartitionShap(PartitionShap::default()), "BoxBlur(128)"),
             (Method::KernelShap(KernelShap::default()), "Mean"),
+            (Method::Hsic(Hsic::default()), "Mean"),
+            (Method::Hipe(Hipe::default()), "Mean"),
         ] {
             assert_eq!(
                 (name(&method, Preset::Clean).as_str(), name(&method, Preset::Paper).as_str()),

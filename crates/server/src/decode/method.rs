@@ -1,9 +1,10 @@
 //! The method's message to its parameters.
 
 use unmask_core::{ModelSpec, Preset, Violation};
+use unmask_explainer::methods::kernel_shap::Sampling;
 use unmask_explainer::methods::{
-    KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Reveal, Rise, Sobol, kernel_shap, lime,
-    occlusion, partition_shap, reveal, rise, sobol,
+    Hipe, Hsic, KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Reveal, Rise, Sobol, hipe, hsic,
+    kernel_shap, lime, occlusion, partition_shap, reveal, rise, sobol,
 };
 use unmask_protocol::v1::{self, method::Kind};
 
@@ -39,6 +40,8 @@ pub(super) fn method(
         Some(Kind::PartitionShap(shap)) => Method::PartitionShap(reader.partition_shap(&shap)),
         Some(Kind::KernelShap(shap)) => Method::KernelShap(reader.kernel_shap(&shap)),
         Some(Kind::Reveal(reveal)) => Method::Reveal(reader.reveal(&reveal)),
+        Some(Kind::Hsic(hsic)) => Method::Hsic(reader.hsic(&hsic)),
+        Some(Kind::Hipe(hipe)) => Method::Hipe(reader.hipe(&hipe)),
         None => {
             let message = "is not set or not known to this server, see ListMethods";
             violations.push(Violation::new("method.kind", message));
@@ -59,6 +62,8 @@ pub(super) fn name(kind: &Kind) -> &'static str {
         Kind::PartitionShap(_) => "partition_shap",
         Kind::KernelShap(_) => "kernel_shap",
         Kind::Reveal(_) => "reveal",
+        Kind::Hsic(_) => "hsic",
+        Kind::Hipe(_) => "hipe",
     }
 }
 
@@ -79,6 +84,8 @@ fn fits(method: &Method, spec: Option<&ModelSpec>, violations: &mut Vec<Violatio
         Method::Occlusion(occlusion) => ("method.occlusion.grid", occlusion.grid),
         Method::Sobol(sobol) => ("method.sobol.grid", sobol.grid),
         Method::Reveal(reveal) => ("method.reveal.grid", reveal.grid),
+        Method::Hsic(hsic) => ("method.hsic.grid", hsic.grid),
+        Method::Hipe(hipe) => ("method.hipe.cells", hipe.cells),
         Method::Lime(_) | Method::PartitionShap(_) | Method::KernelShap(_) => return,
     };
     if let Some(side) = spec.map(|spec| spec.input.height.min(spec.input.width))
@@ -97,12 +104,22 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn rise(&mut self, message: &v1::Rise) -> Rise {
         let (preset, path, wrong) = (self.preset, "method.rise", &mut *self.violations);
-        Rise {
+        let mut rise = Rise {
             masks: rise::MASKS.integer(message.masks.map(u64::from), preset, path, wrong),
             grid: rise::GRID.integer(message.grid.map(u64::from), preset, path, wrong) as usize,
             keep_probability: rise::KEEP_PROBABILITY.real(message.keep_probability, preset, path, wrong),
             centred: rise::CENTRED.flag(message.centred, preset),
+            paired: rise::PAIRED.flag(message.paired, preset),
+        };
+        if rise.paired && rise.keep_probability != 0.5 {
+            let message = format!(
+                "got true with a keep_probability of {}, it must be 0.5 for complements to be as likely as masks",
+                rise.keep_probability
+            );
+            wrong.push(Violation::new("method.rise.paired", message));
+            rise.paired = false;
         }
+        rise
     }
 
     fn lime(&mut self, message: &v1::Lime) -> Lime {
@@ -135,7 +152,35 @@ impl Reader<'_> {
     fn kernel_shap(&mut self, message: &v1::KernelShap) -> KernelShap {
         let (preset, path, wrong) = (self.preset, "method.kernel_shap", &mut *self.violations);
         let samples = message.samples.map(u64::from);
-        KernelShap { samples: kernel_shap::SAMPLES.integer(samples, preset, path, wrong) }
+        let samples = kernel_shap::SAMPLES.integer(samples, preset, path, wrong);
+        let sampling = match v1::KernelShapSampling::try_from(message.sampling) {
+            Ok(v1::KernelShapSampling::Unspecified | v1::KernelShapSampling::Kernel) => Sampling::Kernel,
+            Ok(v1::KernelShapSampling::Leverage) => Sampling::Leverage,
+            Err(_) => {
+                let allowed = "KERNEL_SHAP_SAMPLING_KERNEL (1) and KERNEL_SHAP_SAMPLING_LEVERAGE (2)";
+                let message = format!("got {}, allowed are {allowed}", message.sampling);
+                wrong.push(Violation::new("method.kernel_shap.sampling", message));
+                Sampling::Kernel
+            }
+        };
+        KernelShap { samples, sampling }
+    }
+
+    fn hsic(&mut self, message: &v1::Hsic) -> Hsic {
+        let (preset, path, wrong) = (self.preset, "method.hsic", &mut *self.violations);
+        Hsic {
+            grid: hsic::GRID.integer(message.grid.map(u64::from), preset, path, wrong) as usize,
+            masks: hsic::MASKS.integer(message.masks.map(u64::from), preset, path, wrong),
+        }
+    }
+
+    fn hipe(&mut self, message: &v1::Hipe) -> Hipe {
+        let (preset, path, wrong) = (self.preset, "method.hipe", &mut *self.violations);
+        Hipe {
+            cells: hipe::CELLS.integer(message.cells.map(u64::from), preset, path, wrong) as usize,
+            levels: hipe::LEVELS.integer(message.levels.map(u64::from), preset, path, wrong) as usize,
+            passes: hipe::PASSES.integer(message.passes.map(u64::from), preset, path, wrong),
+        }
     }
 
     fn reveal(&mut self, message: &v1::Reveal) -> Reveal {

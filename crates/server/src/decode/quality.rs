@@ -89,7 +89,9 @@ pub(super) fn kind(
             | method::Kind::Lime(_)
             | method::Kind::Sobol(_)
             | method::Kind::PartitionShap(_)
-            | method::Kind::KernelShap(_),
+            | method::Kind::KernelShap(_)
+            | method::Kind::Hsic(_)
+            | method::Kind::Hipe(_),
         ) => Err("reveal"),
     }
 }

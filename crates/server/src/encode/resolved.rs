@@ -2,6 +2,7 @@
 
 use unmask_explainer::fill::Made;
 use unmask_explainer::fill::adversarial::{Bounded, Paper, Search};
+use unmask_explainer::methods::kernel_shap::Sampling;
 use unmask_explainer::methods::{Method, Mode};
 use unmask_explainer::segment::Segmentation;
 use unmask_protocol::v1::{self, fill, method, segmentation};
@@ -28,6 +29,7 @@ pub(super) fn method_kind(method: &Method) -> method::Kind {
             grid: Some(rise.grid as u32),
             keep_probability: Some(rise.keep_probability),
             centred: Some(rise.centred),
+            paired: Some(rise.paired),
         }),
         Method::Occlusion(occlusion) => method::Kind::Occlusion(v1::Occlusion {
             grid: Some(occlusion.grid as u32),
@@ -53,12 +55,25 @@ pub(super) fn method_kind(method: &Method) -> method::Kind {
             evaluations: Some(shap.evaluations as u32),
             channels: Some(shap.channels),
         }),
-        Method::KernelShap(shap) => {
-            method::Kind::KernelShap(v1::KernelShap { samples: Some(shap.samples as u32) })
+        Method::KernelShap(shap) => method::Kind::KernelShap(v1::KernelShap {
+            samples: Some(shap.samples as u32),
+            sampling: match shap.sampling {
+                Sampling::Kernel => v1::KernelShapSampling::Kernel,
+                Sampling::Leverage => v1::KernelShapSampling::Leverage,
+            }
+            .into(),
+        }),
+        Method::Hsic(hsic) => {
+            method::Kind::Hsic(v1::Hsic { grid: Some(hsic.grid as u32), masks: Some(hsic.masks as u32) })
         }
         Method::Reveal(reveal) => method::Kind::Reveal(v1::Reveal {
             grid: Some(reveal.grid as u32),
             smoothing: Some(reveal.smoothing),
+        }),
+        Method::Hipe(hipe) => method::Kind::Hipe(v1::Hipe {
+            cells: Some(hipe.cells as u32),
+            levels: Some(hipe.levels as u32),
+            passes: Some(hipe.passes as u32),
         }),
     }
 }

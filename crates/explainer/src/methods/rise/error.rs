@@ -7,8 +7,9 @@
 //! p_i(x) = (s_i - R(x)) M_i(x) / m(x) - (s_i - s),   R(x) = sum_i s_i M_i(x) / sum_i M_i(x)
 //! ```
 //!
-//! over N, to first order (the delta method). Masks are independent, so that the standard error is `sqrt(sum_i p_i(x)^2 / (N (N - 1)))`; that
-//! of a region is the same of the mean of p_i over its pixels. Both are taken on a lattice of points over the picture: masks are
+//! over N, to first order (the delta method). Draws are independent, each a mask or a pair of them; with P_d the sum of the p_i of draw d
+//! out of D, the standard error is `sqrt(sum_d P_d(x)^2 D / (D - 1)) / N`; that of a region is the same of the mean of P_d over its
+//! pixels. Both are taken on a lattice of points over the picture: masks are
 //! smooth, and their error is too. The fold of the paper's code is a plain mean, `p_i(x) = s_i M_i(x) / 0.1 - S(x)`.
 
 use unmask_core::{Cells, Filter, Map, Tap};
@@ -23,9 +24,11 @@ const POINTS: usize = 32;
 /// masks to tell.
 pub(super) fn of(rise: &Rise, sums: &[[f64; 2]], scores: &[f64], context: &Context<'_>) -> Option<Errors> {
     let count = scores.len() as f64;
-    if scores.len() < 2 {
+    let draws = scores.chunks(rise.together());
+    if draws.len() < 2 {
         return None;
     }
+    let few = draws.len() as f64 / (draws.len() - 1) as f64;
     let mean = scores.iter().sum::<f64>() / count;
     let (height, width) = (context.image.height(), context.image.width());
     let (rows, cols) = (points(height), points(width));
@@ -49,16 +52,23 @@ pub(super) fn of(rise: &Rise, sums: &[[f64; 2]], scores: &[f64], context: &Conte
     let mut inside = vec![0.0f64; regions];
     places.iter().for_each(|(_, _, label)| inside[*label] += 1.0);
     let (mut squares, mut region_squares) = (vec![0.0; places.len()], vec![0.0; regions]);
-    let (mut shares, mut moved) = (vec![0.0f32; places.len()], vec![0.0; regions]);
-    for (index, score) in scores.iter().enumerate() {
-        stretch(&rise.mask(context.seed, index as u64, height, width), &rows, &cols, &mut shares);
+    let (mut shares, mut own) = (vec![0.0f32; places.len()], vec![0.0; places.len()]);
+    let mut moved = vec![0.0; regions];
+    let mut masks = 0..;
+    for draw in draws {
+        own.fill(0.0);
+        for (score, index) in draw.iter().zip(&mut masks) {
+            stretch(&rise.mask(context.seed, index, height, width), &rows, &cols, &mut shares);
+            for ((share, own), (level, shown, _)) in shares.iter().zip(&mut own).zip(&places) {
+                let share = f64::from(*share) / shown;
+                *own += match rise.centred {
+                    true => (score - level) * share - (score - mean),
+                    false => score * share - level,
+                };
+            }
+        }
         moved.fill(0.0);
-        for ((share, square), (level, shown, label)) in shares.iter().zip(&mut squares).zip(&places) {
-            let share = f64::from(*share) / shown;
-            let own = match rise.centred {
-                true => (score - level) * share - (score - mean),
-                false => score * share - level,
-            };
+        for ((own, square), (_, _, label)) in own.iter().zip(&mut squares).zip(&places) {
             *square += own * own;
             moved[*label] += own;
         }
@@ -66,7 +76,7 @@ pub(super) fn of(rise: &Rise, sums: &[[f64; 2]], scores: &[f64], context: &Conte
             *square += (moved / inside.max(1.0)).powi(2);
         }
     }
-    let error = |square: f64| (square / (count * (count - 1.0))).sqrt();
+    let error = |square: f64| (square * few).sqrt() / count;
     let values: Box<[f32]> = squares.iter().map(|square| error(*square) as f32).collect();
     let plane = (height, width);
     let mut data = vec![0.0; height * width];
