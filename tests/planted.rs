@@ -202,3 +202,18 @@ async fn a_detector_that_never_changes_its_mind_has_a_flat_map_and_a_warning() {
         assert!(answer.regions.iter().all(|r| r.evidence_share == 0.0), "{name}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_that_says_something_alone_is_revealed_and_two_that_count_only_together_are_not() {
+    let service = Root::new(&["planted-linear", "planted-pixel", "planted-pair"]).service(&[]);
+    // As little smoothing as there can be: each cell its own value.
+    let reveal = Kind::Reveal(v1::Reveal { grid: Some(CELLS as u32), smoothing: Some(0.1) });
+    let found = cells(&ask(&service, "planted-linear", reveal).await);
+    let agreement = correlation(&found, &effects());
+    assert!(agreement > 0.999, "{agreement}");
+    let found = cells(&ask(&service, "planted-pixel", reveal).await);
+    let best = (0..found.len()).max_by(|a, b| found[*a].total_cmp(&found[*b])).unwrap();
+    assert_eq!(best, 3 * CELLS + 5, "{found:?}");
+    let found = cells(&ask(&service, "planted-pair", reveal).await);
+    assert!(found.iter().all(|value| value.abs() < EXACT), "{found:?}");
+}
