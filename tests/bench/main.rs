@@ -3,11 +3,12 @@
 //! Every figure is a ratio of two things that were timed next to each other, several times in turn; the median is told, because
 //! machines are noisy. Nothing here is part of the tests.
 
+mod deadlines;
 mod load;
 mod peers;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -27,12 +28,15 @@ struct Args {
     /// How often each pair is timed
     #[arg(long, default_value_t = 5)]
     repeats: usize,
-    /// Requests of which the 99th percentile is taken
+    /// Requests of which the 99th percentile is taken, and that have a deadline
     #[arg(long, default_value_t = 200)]
     requests: usize,
     /// Interpreter with the peers; without it they are left out
     #[arg(long)]
     python: Option<PathBuf>,
+    /// Only tell how many explanations with a deadline are answered in time beside others
+    #[arg(long)]
+    deadlines: bool,
     /// Write the table here as well
     #[arg(long)]
     out: Option<PathBuf>,
@@ -106,6 +110,10 @@ pub(crate) fn rise(masks: u32) -> v1::ExplainRequest {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if args.deadlines {
+        let text = Tokio::new()?.block_on(deadlines::run(args.requests))?;
+        return told(&text, args.out.as_deref());
+    }
     let root = Root::new(&[]);
     let runtime = Runtime::open(&from_set_up("ORT_DYLIB_PATH"))?;
     let calibrated = root.service(&[("pool.calibration", "anew"), ("pool.cache", "/nonexistent")]);
@@ -164,11 +172,15 @@ fn main() -> anyhow::Result<()> {
     drop(service);
     load::memory(&bench, &mut table)?;
 
-    let text = table.text();
-    if let Some(out) = &args.out {
-        std::fs::write(out, &text)?;
-    }
+    told(&table.text(), args.out.as_deref())
+}
+
+/// Prints a table, and writes it where that is wanted.
+fn told(text: &str, out: Option<&Path>) -> anyhow::Result<()> {
     use std::io::Write as _;
+    if let Some(out) = out {
+        std::fs::write(out, text)?;
+    }
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())
 }
