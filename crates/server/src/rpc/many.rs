@@ -163,7 +163,8 @@ async fn explained(
         telemetry: state.telemetry.clone(),
         ..Caller::default()
     };
-    super::blocking(move || {
+    let (own, ending) = (Arc::clone(&state), caller.cancel.clone());
+    let work = super::blocking(move || {
         let done = super::caught(|| {
             let (job, least, paid, mut charge) = bought?;
             // Given back when the work has ended, not when the client has gone.
@@ -172,12 +173,13 @@ async fn explained(
                 None => run::explain(&job, &state.limits, &state.fills, &caller).map(run::Sifted::from),
                 Some(least) => run::sift(&job, least, &state.limits, &state.fills, &caller),
             };
+            let ran = ran.map_err(|error| caller.why(error));
             charge.iter_mut().for_each(|charge| charge.spend(spent(&ran, run::Sifted::passes)));
             Ok(encode::sifted(id, &job, ran?))
         });
         let done = state.audit.record(&draft, done);
         state.learn(&caller.ended, soft);
         done
-    })
-    .await
+    });
+    own.hurried(&ending, work).await
 }

@@ -120,6 +120,17 @@ impl State {
         }
     }
 
+    /// Waits for work that can end with what it has, and lets it do so in time before the server is over.
+    async fn hurried<T>(&self, cancel: &Cancel, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = self.drain.nearly_over(|end, now| self.margin.before(end, now)) => cancel.hurry(),
+        }
+        work.await
+    }
+
     /// The share of a request of this class.
     fn weight(&self, class: Class) -> u32 {
         match class {
@@ -287,6 +298,7 @@ impl Service {
             telemetry: self.state.telemetry.clone(),
         };
         let guard = Guard(caller.cancel.clone());
+        let cancel = caller.cancel.clone();
         let (state, own) = (Arc::clone(&self.state), id.clone());
         // Whoever comes first, the end of the work or the end of its time, records what is answered.
         let over = Arc::new(AtomicBool::new(false));
@@ -300,7 +312,7 @@ impl Service {
                     let price = job.price(&state.limits);
                     let _paid = state.admission.buy(class, price)?;
                     let mut charge = tenant.charge(price)?;
-                    let ran = run(&state, own, &job, &caller);
+                    let ran = run(&state, own, &job, &caller).map_err(|error| caller.why(error));
                     charge.iter_mut().for_each(|charge| charge.spend(spent(&ran, |(_, passes)| *passes)));
                     let (answer, _) = ran?;
                     // Nobody gets what comes after the end of a request.
@@ -318,6 +330,12 @@ impl Service {
                 state.audit.record(&learning, done)
             })
         });
+        let done = async {
+            match ends {
+                Ends::Early => done.await,
+                Ends::InTime => self.state.hurried(&cancel, done).await,
+            }
+        };
         let mut done = pin!(done);
         let done = tokio::select! {
             biased;

@@ -67,6 +67,11 @@ impl Caller {
         }
     }
 
+    /// Why there is no answer: what came before there was one may have been the server's end.
+    pub(crate) fn why(&self, error: RequestError) -> RequestError {
+        if self.cancel.is_hurried() && error.cut_off().is_some() { RequestError::Draining } else { error }
+    }
+
     fn limits(&self, announced: u64, passes: Option<u64>) -> Limits {
         let progress = self.told_after(0, announced);
         Limits {
