@@ -3,6 +3,7 @@
 //! Every figure is a ratio of two things that were timed next to each other, several times in turn; the median is told, because
 //! machines are noisy. Nothing here is part of the tests.
 
+mod deadlines;
 mod load;
 mod paper;
 mod peers;
@@ -28,7 +29,7 @@ struct Args {
     /// How often each pair is timed
     #[arg(long, default_value_t = 5)]
     repeats: usize,
-    /// Requests of which the 99th percentile is taken
+    /// Requests of which the 99th percentile is taken, and that have a deadline
     #[arg(long, default_value_t = 200)]
     requests: usize,
     /// Interpreter with the peers; without it they are left out
@@ -37,6 +38,9 @@ struct Args {
     /// Time the presets against the paper's pipeline, and nothing else
     #[arg(long, requires = "python")]
     paper: bool,
+    /// Only tell how many explanations with a deadline are answered in time beside others
+    #[arg(long)]
+    deadlines: bool,
     /// Write the table here as well
     #[arg(long)]
     out: Option<PathBuf>,
@@ -110,6 +114,10 @@ pub(crate) fn rise(masks: u32) -> v1::ExplainRequest {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if args.deadlines {
+        let text = Tokio::new()?.block_on(deadlines::run(args.requests))?;
+        return told(&text, args.out.as_deref());
+    }
     let root = Root::new(&[]);
     let runtime = Runtime::open(&from_set_up("ORT_DYLIB_PATH"))?;
     let calibrated = root.service(&[("pool.calibration", "anew"), ("pool.cache", "/nonexistent")]);
@@ -124,7 +132,7 @@ fn main() -> anyhow::Result<()> {
     let mut table = Table::new(&bench, &serving)?;
     if let Some(python) = args.python.as_ref().filter(|_| args.paper) {
         paper::compare(&bench, &bench.service(&[]), python, &mut table)?;
-        return write(&table, args.out.as_deref());
+        return told(&table.text(), args.out.as_deref());
     }
 
     // What sessions and batching are worth, and what is left of both.
@@ -172,14 +180,14 @@ fn main() -> anyhow::Result<()> {
     drop(service);
     load::memory(&bench, &mut table)?;
 
-    write(&table, args.out.as_deref())
+    told(&table.text(), args.out.as_deref())
 }
 
-fn write(table: &Table, out: Option<&Path>) -> anyhow::Result<()> {
+/// Prints a table, and writes it where that is wanted.
+fn told(text: &str, out: Option<&Path>) -> anyhow::Result<()> {
     use std::io::Write as _;
-    let text = table.text();
     if let Some(out) = out {
-        std::fs::write(out, &text)?;
+        std::fs::write(out, text)?;
     }
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())

@@ -82,7 +82,12 @@ async fn for_the_time_of_the_notice_whoever_has_not_heard_is_still_served() {
 async fn what_is_not_done_within_the_grace_is_unavailable() {
     let mut server = Started::with(&[("drain.grace_seconds", "1")]).await;
     let mut client = server.client().await;
-    let call = tokio::spawn(async move { client.explain(masks(100_000)).await });
+    // Part of it would be no map.
+    let occlusion = v1::Occlusion { grid: Some(64), ..v1::Occlusion::default() };
+    let kind = Some(v1::method::Kind::Occlusion(occlusion));
+    let method = Some(v1::Method { kind, ..v1::Method::default() });
+    let call = v1::ExplainRequest { method, ..masks(1) };
+    let call = tokio::spawn(async move { client.explain(call).await });
     until(|| server.service.passes() > 0).await;
     server.stop();
     let status = call.await.unwrap().unwrap_err();
@@ -91,6 +96,29 @@ async fn what_is_not_done_within_the_grace_is_unavailable() {
     tokio::time::timeout(LONG, server.done).await.unwrap().unwrap();
     // Its work is taken back and not run to its end for nobody.
     until(|| server.service.waiting() == (0, 0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_found_something_when_the_grace_ends_is_answered_with_it() {
+    // A machine that stands still at the wrong moment may take longer than the margin.
+    for _ in 0..10 {
+        let mut server = Started::with(&[("drain.grace_seconds", "2")]).await;
+        let mut client = server.client().await;
+        let call = tokio::spawn(async move { client.explain(masks(100_000)).await });
+        // The references and the first round of 128.
+        until(|| server.service.passes() > 300).await;
+        server.stop();
+        let answer = call.await.unwrap();
+        tokio::time::timeout(LONG, server.done).await.unwrap().unwrap();
+        match answer {
+            Ok(answer) => {
+                assert_eq!(answer.into_inner().truncated_by(), v1::Truncation::Deadline);
+                return;
+            }
+            Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+        }
+    }
+    panic!("it is never answered");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Serve gRPC until SIGTERM or SIGINT
     Serve(Serve),
-    /// Explain pictures, in process or through a server
+    /// Explain pictures, or all of one folder, in process or through a server
     Explain(Box<Explain>),
     /// Hold explanations of a picture, or of a folder of them, against metrics
     Evaluate(Box<Evaluate>),
@@ -216,13 +216,18 @@ pub(crate) struct Explain {
     /// kernel_shap
     #[arg(long, value_name = "SHARE")]
     pub(crate) target_error: Option<f64>,
+    /// Explain only pictures whose probability of being fake is at least this, 0 to 1; the others cost one pass and get
+    /// STEM.skipped.json. As of a folder, pictures whose files are there are left out
+    #[arg(long, value_name = "PROBABILITY")]
+    pub(crate) only_if: Option<f64>,
     /// Write the standard errors of the map's values as STEM.errors.npy too
     #[arg(long)]
     pub(crate) save_errors: bool,
     /// Write the fill as STEM.fill.png too
     #[arg(long)]
     pub(crate) save_fill: bool,
-    /// Directory for STEM.json, STEM.npy and STEM.overlay.png; made if missing
+    /// Directory for STEM.json, STEM.npy and STEM.overlay.png; made if missing. Of a folder, pictures whose STEM.json is there are
+    /// left out, whatever they were asked with
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub(crate) out: PathBuf,
 }

@@ -162,6 +162,20 @@ impl Client {
         bail!("the stream has ended without an answer")
     }
 
+    /// The answers to many requests, which are asked for as the work goes on.
+    pub(crate) async fn many(
+        &self,
+        requests: impl Iterator<Item = v1::ExplainManyRequest> + Send + 'static,
+    ) -> anyhow::Result<Answers<v1::ExplainManyResponse>> {
+        Ok(match self {
+            Self::InProcess(service) => service.many(tokio_stream::iter(Box::new(requests.map(Ok)))),
+            Self::Remote(clients) => {
+                let answers = clients.explanations.clone().explain_many(tokio_stream::iter(requests)).await;
+                Box::pin(read(answers)?)
+            }
+        })
+    }
+
     pub(crate) async fn predict(&self, request: v1::PredictRequest) -> anyhow::Result<v1::PredictResponse> {
         read(match self {
             Self::InProcess(service) => service.predict(Request::new(request)).await,

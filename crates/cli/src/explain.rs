@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -12,18 +12,25 @@ use unmask_protocol::v1::explain_stream_response::Kind;
 
 use crate::args::Explain;
 use crate::client::{Client, crop, selector};
-use crate::{fields, files, text};
+use crate::{fields, files, many, text};
 
 pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
-    let stems = stems(&args)?;
+    let (paths, together) = match args.subject.images.as_slice() {
+        [dir] if dir.is_dir() => (many::pictures(dir)?, true),
+        images => (images.to_vec(), args.only_if.is_some()),
+    };
+    let stems = stems(&paths)?;
     let template = request(&args)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    if together {
+        return many::run(&args, template, paths.into_iter().zip(stems)).await;
+    }
     // Drawn on standard error, and only where that is a terminal.
     let bar =
         ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} passes{msg}")?);
     let client = Client::open(&args.place).await?;
     let (mut out, mut failed) = (std::io::stdout(), false);
-    for (path, stem) in args.subject.images.iter().zip(&stems) {
+    for (path, stem) in paths.iter().zip(&stems) {
         bar.reset();
         let done = one(&client, &args, &template, (path, stem), &bar).await;
         bar.finish_and_clear();
@@ -128,15 +135,14 @@ fn target(args: &Explain) -> anyhow::Result<Option<v1::Target>> {
 }
 
 /// File names without their endings; two pictures must not write over each other.
-fn stems(args: &Explain) -> anyhow::Result<Vec<String>> {
+fn stems(paths: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut seen = BTreeSet::new();
-    args.subject
-        .images
+    paths
         .iter()
         .map(|path| {
             // Paths without a last name, such as "." and "..", are of folders.
             let stem = path.file_stem().with_context(|| {
-                format!("{} is a folder; name the pictures that are in it", path.display())
+                format!("{} is a folder; name the pictures that are in it, or it alone", path.display())
             })?;
             let stem = stem.to_string_lossy().into_owned();
             if !seen.insert(stem.clone()) {

@@ -59,10 +59,32 @@ pub(crate) fn write(dir: &Path, stem: &str, answer: &v1::ExplainResponse) -> any
     if !answer.fill_png.is_empty() {
         files.push((dir.join(format!("{stem}.fill.png")), answer.fill_png.clone()));
     }
-    for (path, bytes) in &files {
-        std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    // The JSON comes last and whole: where it is, the others are.
+    for (path, bytes) in files.iter().skip(1).chain(files.first()) {
+        keep(path, bytes)?;
     }
     Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+/// Writes STEM.skipped.json.
+pub(crate) fn write_skipped(dir: &Path, stem: &str, skipped: &Json) -> anyhow::Result<()> {
+    keep(
+        &dir.join(format!("{stem}.skipped.json")),
+        (serde_json::to_string_pretty(skipped)? + "\n").as_bytes(),
+    )
+}
+
+/// Whether what came of a picture has been written.
+pub(crate) fn is_done(dir: &Path, stem: &str) -> bool {
+    ["json", "skipped.json"].iter().any(|ending| dir.join(format!("{stem}.{ending}")).exists())
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn keep(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let write = || std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn npy(map: &v1::Map) -> anyhow::Result<Vec<u8>> {

@@ -12,6 +12,7 @@ mod explain;
 mod fields;
 mod files;
 mod list;
+mod many;
 mod predict;
 mod prove;
 mod reproduce;

@@ -100,9 +100,9 @@ fn a_wrong_command_line_is_two_and_names_what_is_wrong() {
 }
 
 #[test]
-fn a_folder_is_no_picture() {
+fn a_folder_is_no_picture_among_others() {
     for folder in [".", "models/.."] {
-        let output = run(&["explain", folder]);
+        let output = run(&["explain", folder, MOUTH]);
         assert_eq!(output.status.code(), Some(1));
         let said = text(&output.stderr);
         assert!(

@@ -21,6 +21,7 @@ struct State {
     rounds: BTreeMap<u64, Partial>,
     failed: Option<ForwardError>,
     cancelled: bool,
+    hurried: bool,
     run: u64,
     forward: Duration,
     started: Option<Instant>,
@@ -90,11 +91,17 @@ impl Answers {
         self.changed.notify_all();
     }
 
+    /// Ends the job as its deadline would.
+    pub(crate) fn hurry(&self) {
+        self.lock().hurried = true;
+        self.changed.notify_all();
+    }
+
     /// Whether rows of this job are still wanted.
     pub(crate) fn wanted(&self) -> bool {
         let state = self.lock();
         let in_time = self.deadline.is_none_or(|deadline| Instant::now() < deadline);
-        in_time && !state.cancelled && state.failed.is_none()
+        in_time && !state.hurried && !state.cancelled && state.failed.is_none()
     }
 
     /// Waits until the round is whole, the deadline has passed or the job has ended.
@@ -109,7 +116,7 @@ impl Answers {
                 return Err(error.clone());
             }
             // Looked at before the scores: rounds that come faster than they are folded would hide the clock for ever.
-            if deadline.is_some_and(|d| Instant::now() >= d) {
+            if state.hurried || deadline.is_some_and(|d| Instant::now() >= d) {
                 state.rounds.clear();
                 return Ok(Waited::Deadline);
             }

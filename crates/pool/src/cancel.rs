@@ -1,4 +1,4 @@
-//! How a request whose client has gone ends its jobs.
+//! How a request ends its jobs from elsewhere: because its client has gone, or with what they have.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -11,6 +11,7 @@ pub struct Cancel(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     cancelled: bool,
+    hurried: bool,
     watchers: Vec<Weak<dyn Watcher>>,
 }
 
@@ -18,11 +19,18 @@ struct State {
 pub trait Watcher: Send + Sync {
     /// The request has ended.
     fn cancelled(&self);
+
+    /// The request ends with what it has, where it can.
+    fn hurried(&self) {}
 }
 
 impl Watcher for Answers {
     fn cancelled(&self) {
         self.cancel();
+    }
+
+    fn hurried(&self) {
+        self.hurry();
     }
 }
 
@@ -38,6 +46,21 @@ impl Cancel {
         watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.cancelled());
     }
 
+    /// The jobs end as if their deadline had come, now or when they begin.
+    pub fn hurry(&self) {
+        let watchers = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.hurried = true;
+            state.watchers.clone()
+        };
+        watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.hurried());
+    }
+
+    /// Whether the jobs end with what they have.
+    pub fn is_hurried(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).hurried
+    }
+
     /// Whether the request has ended.
     pub fn is_cancelled(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).cancelled
@@ -45,14 +68,17 @@ impl Cancel {
 
     /// Tells this one too, at once if the request has already ended. It is not kept alive.
     pub fn watch(&self, watcher: Arc<dyn Watcher>) {
-        let already = {
+        let (cancelled, hurried) = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if !state.cancelled {
                 state.watchers.push(Arc::downgrade(&watcher));
             }
-            state.cancelled
+            (state.cancelled, state.hurried)
         };
-        if already {
+        if hurried {
+            watcher.hurried();
+        }
+        if cancelled {
             watcher.cancelled();
         }
     }

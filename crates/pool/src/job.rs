@@ -286,7 +286,8 @@ impl Forward for Job {
         loop {
             while ended.is_none() && flying.len() < AHEAD {
                 // Looked at before a round is made, which may take its time.
-                if self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                let is_late = self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                if is_late || self.limits.cancel.is_hurried() {
                     ended = Some(Ended::Deadline);
                     break;
                 }

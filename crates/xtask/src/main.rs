@@ -52,7 +52,8 @@ enum Task {
     Frontier(frontier::Options),
     /// Time explanations against ONNX Runtime alone and against Python peers, and print the table
     Bench {
-        /// Options, such as --repeats 3 or --out FILE; or --parts alone, for the parts of the hot path
+        /// Options, such as --repeats 3 or --out FILE; --deadlines for answers before a deadline alone; or --parts alone, for the parts of
+        /// the hot path
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },

@@ -178,6 +178,31 @@ fn a_cancelled_job_ends_and_runs_at_most_the_batch_that_was_running() {
 }
 
 #[test]
+fn a_job_that_is_hurried_ends_with_what_it_has_folded() {
+    let served = served(1, 4);
+    let cancel = Cancel::default();
+    let job = served.job(Limits { cancel: cancel.clone(), ..Limits::default() }).unwrap();
+    let mut folded = 0;
+    let ended = job.run(&mut std::iter::repeat_with(|| round(5, 0.0)), &mut |_, _| {
+        folded += 1;
+        if folded == 3 {
+            cancel.hurry();
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!((ended, folded), (Ok(Ended::Deadline), 3));
+    assert_eq!(
+        job.scores(round(5, 0.0)),
+        Err(ForwardError::Unanswered(Ended::Deadline)),
+        "nor does it begin"
+    );
+    drop(job);
+    assert_eq!((served.waiting(), served.jobs()), (0, 0));
+    let late = served.job(Limits { cancel, ..Limits::default() }).unwrap();
+    assert_eq!(late.scores(round(5, 0.0)), Err(ForwardError::Unanswered(Ended::Deadline)));
+}
+
+#[test]
 fn a_request_that_has_gone_before_its_job_starts_costs_no_pass() {
     let served = served(1, 4);
     let cancel = Cancel::default();

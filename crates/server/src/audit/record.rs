@@ -96,6 +96,20 @@ impl Decision for v1::ExplainResponse {
     }
 }
 
+impl Decision for v1::explain_many_response::Kind {
+    fn said(&self) -> Said<'_> {
+        match self {
+            Self::Answer(answer) => answer.said(),
+            Self::Skipped(skipped) => Said {
+                prediction: skipped.prediction.as_ref(),
+                cost: skipped.cost.as_ref(),
+                ..Said::default()
+            },
+            Self::Failure(_) => Said::default(),
+        }
+    }
+}
+
 impl Decision for v1::EvaluateResponse {
     fn said(&self) -> Said<'_> {
         Said {

@@ -3,6 +3,7 @@
 mod dataset;
 mod evaluation;
 mod fill;
+mod many;
 mod method;
 mod metric;
 mod price;
@@ -27,6 +28,7 @@ pub(crate) use self::evaluation::{
     CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate, evaluate_item,
 };
 pub(crate) use self::fill::FillChoice;
+pub(crate) use self::many::{ManyItem, many};
 pub(crate) use self::metric::Measure;
 pub(crate) use self::price::Priced;
 pub(crate) use self::quality::{Quality, qualities};

@@ -5,10 +5,11 @@ mod catalogue;
 mod dataset;
 mod evaluated;
 mod explained;
+mod many;
 mod model;
 mod resolved;
 
-use unmask_core::{Map, ModelSpec, highest, log_sum_exp, softmax};
+use unmask_core::{Map, ModelSpec, highest, softmax};
 use unmask_explainer::image::{Affine, Frame, Rect};
 use unmask_protocol::v1;
 
@@ -16,9 +17,10 @@ pub(crate) use self::catalogue::methods;
 pub(crate) use self::dataset::{code_name, failure, progress, row, summary};
 pub(crate) use self::evaluated::{evaluated, metrics, plan};
 pub(crate) use self::explained::{explained, news};
+pub(crate) use self::many::{sifted, unexplained};
 pub(crate) use self::model::model;
 pub(crate) use self::resolved::resolved;
-use crate::run::Predicted;
+use crate::run::{Predicted, fake_probability};
 
 /// A scored picture.
 pub(crate) fn predicted(request_id: String, answer: Predicted) -> v1::PredictResponse {
@@ -37,9 +39,6 @@ fn prediction(spec: &ModelSpec, logits: &[f32]) -> v1::Prediction {
     let probabilities = softmax(logits);
     let best = highest(logits);
     let real = spec.output.real;
-    let others = (0..logits.len()).filter(|c| *c != real).map(|c| logits[c]);
-    // Summed over the other classes and not taken from 1, so that a very small probability keeps its digits.
-    let fake = (log_sum_exp(others) - log_sum_exp(logits.iter().copied())).exp();
     let scores = spec.output.labels.iter().zip(logits.iter().zip(&probabilities));
     v1::Prediction {
         scores: scores
@@ -51,7 +50,7 @@ fn prediction(spec: &ModelSpec, logits: &[f32]) -> v1::Prediction {
             .collect(),
         label: spec.output.labels[best].clone(),
         fake: best != real,
-        fake_probability: fake.clamp(0.0, 1.0),
+        fake_probability: fake_probability(spec, logits),
     }
 }
 

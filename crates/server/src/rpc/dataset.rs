@@ -1,20 +1,11 @@
 //! Many pictures under one plan: items in, rows out in their order, the summary last.
-//!
-//! Each picture takes a place of its own while it is worked on, and waits for one where there is none, so that a stream that
-//! is idle keeps nobody out. A stream works on few at the same time; further items wait in the client, by HTTP/2's own flow
-//! control. When the client has gone, everything that was begun for it is cancelled, and gives its place back when it has
-//! ended.
 
 use std::collections::HashSet;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::Ordering;
 
 use futures_util::{Stream, StreamExt as _};
 use opentelemetry::KeyValue;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tracing::Instrument as _;
 use unmask_core::Violation;
@@ -22,9 +13,10 @@ use unmask_explainer::metrics::bootstrap::Bootstrap;
 use unmask_pool::Cancel;
 use unmask_protocol::v1::{self, dataset_row};
 
+use super::items::{self, AT_ONCE, Asker, Name, Names, Sender, Task, Working};
 use super::{Answers, Guard, Service, State, refused, spent, who_is, within};
 use crate::admission::{Held, Price};
-use crate::audit::{Draft, Who};
+use crate::audit::Draft;
 use crate::decode::{self, Class, DatasetJob, Item, Known, Priced as _};
 use crate::error::RequestError;
 use crate::run::{self, Caller};
@@ -32,10 +24,6 @@ use crate::transport::Arrival;
 use crate::{encode, error, oversize};
 
 const CALL: &str = "evaluate_dataset";
-/// Pictures of one stream that are worked on at the same time: while one waits for a search's next step, another has rounds.
-const AT_ONCE: usize = 4;
-/// Items of one stream.
-const MOST_ITEMS: usize = 20_000;
 /// Figures of one stream, which are held for the summary.
 const MOST_FIGURES: usize = 4_000_000;
 /// Families of one stream, each of which has means of its own.
@@ -57,51 +45,19 @@ impl Service {
     where
         S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
     {
-        let (answers, receiver) = mpsc::channel(WAITING);
-        let (service, deadline) = (self.clone(), arrival.deadline);
-        let idle = self.state.idle;
-        let (recording, who) = (Arc::clone(&self.state), who_is(&arrival));
         let asker = Asker { state: Arc::clone(&self.state), arrival };
-        let tenant = &asker.arrival.identity.tenant.name;
-        let none = tracing::field::Empty;
-        let trace_id = asker.arrival.trace.id();
-        let span = tracing::info_span!("request", call = CALL, request_id = none, trace_id, tenant);
-        let own = span.clone();
-        let work = async move {
-            let gone = answers.clone();
-            // What is dropped here is cancelled.
-            let ended = tokio::select! {
-                () = gone.closed() => return,
-                done = drive(asker, requests, &answers, &own) => done,
-                error = service.cut_off(deadline) => Err(service.state.refuse(&own, &error, "")),
-            };
-            if let Err(status) = ended {
-                let status = broken(recording, who, status).await;
-                // A client that has gone needs no answer, and one that does not read gets none.
-                let _ = within(idle, answers.send(Err(status))).await;
-            }
-        };
-        tokio::spawn(work.instrument(span));
-        Box::pin(ReceiverStream::new(receiver))
+        asker.answers(CALL, WAITING, |asker, answers, span| async move {
+            drive(asker, requests, &answers, &span).await
+        })
     }
 }
 
-/// Records a stream that has ended early, and gives the status to answer with.
-async fn broken(state: Arc<State>, who: Who, status: Status) -> Status {
-    let answered = super::blocking(move || Ok(state.audit.broken(CALL, &who, status)));
-    answered.await.unwrap_or_else(|error| error.status(""))
-}
-
-/// Whoever sends the items, and where they are worked on.
-#[derive(Clone)]
-struct Asker {
-    state: Arc<State>,
-    arrival: Arrival,
-}
-
-type Sender = mpsc::Sender<Result<v1::EvaluateDatasetResponse, Status>>;
-
-async fn drive<S>(asker: Asker, mut requests: S, answers: &Sender, span: &tracing::Span) -> Result<(), Status>
+async fn drive<S>(
+    asker: Asker,
+    mut requests: S,
+    answers: &Sender<v1::EvaluateDatasetResponse>,
+    span: &tracing::Span,
+) -> Result<(), Status>
 where
     S: Stream<Item = Result<v1::EvaluateDatasetRequest, Status>> + Send + Unpin + 'static,
 {
@@ -121,39 +77,29 @@ where
     let job = Arc::new(job);
     span.record("request_id", &job.request_id);
     arrival.trace.says(|| KeyValue::new("unmask.request_id", job.request_id.clone()));
-    let mut ids = HashSet::new();
+    let mut names = Names::default();
     let of = Arc::clone(&job);
-    // A server that goes down reads no further item, and answers those that it has read.
-    let stopped = Arc::new(AtomicBool::new(false));
-    let (going_down, stopping) = (state.drain.clone(), Arc::clone(&stopped));
-    let until = async move {
-        going_down.begun().await;
-        stopping.store(true, Ordering::Relaxed);
-    };
-    let working = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&working);
+    let (requests, stopped) = items::until_down(state.drain.clone(), requests);
+    let working = Working::default();
+    let counted = working.clone();
     let mut rows = Box::pin(
         requests
-            .take_until(Box::pin(until))
             .map(move |message| {
                 let held = asker.arrival.message();
                 // In the order of the items, whichever is worked on first.
-                let name = name(&mut ids, &message);
+                let name = id(&message).map_or(Name::New, |id| names.add(id));
                 let row = one(asker.clone(), Arc::clone(&of), name, message, held);
                 // Each goes on while a client is slow to read: what it waits for and holds is not kept from others.
-                Task::of(working_on(Arc::clone(&counted), row).in_current_span())
+                Task::of(counted.on(row).in_current_span())
             })
             .buffered(AT_ONCE),
     );
     let (mut known, mut failed, mut passes) = (Vec::new(), 0, 0u64);
     let mut size = Size::default();
     loop {
-        let row = match within(state.idle, rows.next()).await {
-            Some(Some(row)) => row.unwrap_or_else(|| Err(RequestError::Panicked.status(&job.request_id)))?,
-            Some(None) => break,
-            None if working.load(Ordering::Relaxed) > 0 => continue,
-            None => return Err(state.refuse(span, &RequestError::Silent, &job.request_id)),
-        };
+        let next = working.next(state.idle, &mut rows).await;
+        let Some(row) = next.map_err(|e| state.refuse(span, &e, &job.request_id))? else { break };
+        let row = row.unwrap_or_else(|| Err(RequestError::Panicked.status(&job.request_id)))?;
         let own = decode::known(&row, &job).map_err(|_| RequestError::Panicked.status(&job.request_id))?;
         size.grow(&own).map_err(|message| {
             RequestError::Invalid(vec![Violation::new("item", message)]).status(&job.request_id)
@@ -180,42 +126,6 @@ where
     let _ = within(state.idle, answers.send(Ok(summary))).await;
     tracing::info!(items, failed, "answered");
     Ok(())
-}
-
-/// Work that goes on by itself and ends with whoever waits for it. It gives nothing where it panicked.
-struct Task<T>(tokio::task::JoinHandle<T>);
-
-impl<T: Send + 'static> Task<T> {
-    fn of(work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self(tokio::spawn(work))
-    }
-}
-
-impl<T> Future for Task<T> {
-    type Output = Option<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        Pin::new(&mut self.0).poll(cx).map(Result::ok)
-    }
-}
-
-impl<T> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Counts work while it is under way.
-async fn working_on<T>(count: Arc<AtomicUsize>, work: impl Future<Output = T>) -> T {
-    struct Counted(Arc<AtomicUsize>);
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            self.0.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-    count.fetch_add(1, Ordering::Relaxed);
-    let _counted = Counted(count);
-    work.await
 }
 
 /// The plan, where its sender may have it worked on and a picture of it can be paid for.
@@ -274,21 +184,12 @@ async fn summarise(
     .await
 }
 
-/// What an item's name is in its stream.
-enum Name {
-    New,
-    Twice,
-    /// There are enough items without it.
-    TooMany,
-}
-
-fn name(ids: &mut HashSet<String>, message: &Result<v1::EvaluateDatasetRequest, Status>) -> Name {
-    let kind = message.as_ref().ok().and_then(|message| message.kind.as_ref());
-    let Some(v1::evaluate_dataset_request::Kind::Item(item)) = kind else { return Name::New };
-    if ids.len() == MOST_ITEMS {
-        return Name::TooMany;
+/// The name of an item, where a message is one.
+fn id(message: &Result<v1::EvaluateDatasetRequest, Status>) -> Option<&str> {
+    match message.as_ref().ok()?.kind.as_ref()? {
+        v1::evaluate_dataset_request::Kind::Item(item) => Some(&item.id),
+        v1::evaluate_dataset_request::Kind::Plan(_) => None,
     }
-    if ids.insert(item.id.clone()) { Name::New } else { Name::Twice }
 }
 
 /// The row of an item. A message that is no item, and a broken stream, end everything.
@@ -304,8 +205,7 @@ async fn one(
     let invalid = |field: &str, message: String| RequestError::Invalid(vec![Violation::new(field, message)]);
     let picture = match (name, item) {
         (Name::TooMany, _) => {
-            let message = format!("there are more than {MOST_ITEMS} items; send them in several streams");
-            return Err(invalid("item", message).status(&job.request_id));
+            return Err(items::too_many("item").status(&job.request_id));
         }
         (Name::Twice, _) => Err(invalid("item.id", "is there twice".into())),
         (Name::New, Ok(Item::Known(known))) => return Ok(known.0),
@@ -375,11 +275,8 @@ async fn evaluate(
     let bought = async {
         let job = job?;
         let price = job.price(&state.limits);
-        // First, with nothing held: a tenant that has used up its passes keeps no other waiting.
-        let charge = tenant.charge_in_time(price).await?;
-        let place = state.admission.picture().await?;
-        let paid = state.admission.buy_for_picture(price).await?;
-        Ok((job, (place, paid), charge))
+        let (charge, paid) = items::buy(&state, &tenant, price).await?;
+        Ok((job, paid, charge))
     };
     let bought: Result<_, RequestError> = bought.await;
     super::blocking(move || {

@@ -7,7 +7,7 @@ use unmask_protocol::v1::{
     ListMetricsResponse,
 };
 
-use super::{Answers, Asked, Service, arrived};
+use super::{Answers, Asked, Ends, Service, arrived};
 use crate::{decode, encode, run};
 
 #[tonic::async_trait]
@@ -20,8 +20,8 @@ impl EvaluationService for Service {
     ) -> Result<Response<EvaluateResponse>, Status> {
         let (arrival, message) = arrived(request);
         let id = message.request_id.clone();
-        let asked =
-            Asked { call: "evaluate", request_id: &id, priority: message.priority, arrival, live: None };
+        let (priority, ends) = (message.priority, Ends::Early);
+        let asked = Asked { call: "evaluate", request_id: &id, priority, arrival, ends, live: None };
         self.answer(
             asked,
             |state, wrong, tenant, draft| {

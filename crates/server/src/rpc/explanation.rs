@@ -1,16 +1,16 @@
-//! Predict, Explain, ListMethods.
+//! Predict, Explain, ExplainStream, ExplainMany, ListMethods.
 
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use unmask_core::Violation;
 use unmask_protocol::v1::explanation_service_server::ExplanationService;
 use unmask_protocol::v1::{
-    ExplainRequest, ExplainResponse, ExplainStreamRequest, ExplainStreamResponse, ListMethodsRequest,
-    ListMethodsResponse, PredictRequest, PredictResponse,
+    ExplainManyRequest, ExplainManyResponse, ExplainRequest, ExplainResponse, ExplainStreamRequest,
+    ExplainStreamResponse, ListMethodsRequest, ListMethodsResponse, PredictRequest, PredictResponse,
 };
 
-use super::{Answers, Asked, Service, arrived};
+use super::{Answers, Asked, Ends, Service, arrived};
 use crate::run::Live;
 use crate::transport::Arrival;
 use crate::{decode, encode, run};
@@ -20,8 +20,8 @@ impl ExplanationService for Service {
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
         let (arrival, message) = arrived(request);
         let id = message.request_id.clone();
-        let asked =
-            Asked { call: "predict", request_id: &id, priority: message.priority, arrival, live: None };
+        let (priority, ends) = (message.priority, Ends::Early);
+        let asked = Asked { call: "predict", request_id: &id, priority, arrival, ends, live: None };
         self.answer(
             asked,
             |state, wrong, tenant, draft| {
@@ -54,6 +54,16 @@ impl ExplanationService for Service {
         Ok(Response::new(self.streamed(arrival, message)))
     }
 
+    type ExplainManyStream = Answers<ExplainManyResponse>;
+
+    async fn explain_many(
+        &self,
+        request: Request<Streaming<ExplainManyRequest>>,
+    ) -> Result<Response<Self::ExplainManyStream>, Status> {
+        let (arrival, requests) = arrived(request);
+        Ok(Response::new(self.many_of(arrival, requests)))
+    }
+
     async fn list_methods(
         &self,
         _: Request<ListMethodsRequest>,
@@ -74,7 +84,8 @@ impl Service {
     ) -> Result<Response<ExplainResponse>, Status> {
         let id = message.request_id.clone();
         let (around, live) = stream.map_or((None, None), |(around, live)| (Some(around), Some(live)));
-        let asked = Asked { call, request_id: &id, priority: message.priority, arrival, live };
+        let (priority, ends) = (message.priority, Ends::InTime);
+        let asked = Asked { call, request_id: &id, priority, arrival, ends, live };
         self.answer(
             asked,
             move |state, wrong, tenant, draft| {

@@ -3,14 +3,17 @@
 mod dataset;
 mod evaluation;
 mod explanation;
+mod items;
+mod many;
+mod margin;
 mod model;
 mod stream;
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::Stream;
@@ -34,6 +37,8 @@ use crate::run::{Caller, Live};
 use crate::telemetry::Telemetry;
 use crate::transport::Arrival;
 
+use self::margin::Margin;
+
 /// Both services, behind a socket or in process.
 #[derive(Clone)]
 pub struct Service {
@@ -47,6 +52,8 @@ pub(crate) struct State {
     fills: Fills,
     weights: Weights,
     drain: Drain,
+    /// How long before a deadline explanations end.
+    margin: Margin,
     /// How long a stream may send nothing while nothing is done for it.
     idle: Option<Duration>,
     pub(crate) audit: Audit,
@@ -81,6 +88,47 @@ impl State {
         let status = error.status(id);
         span.in_scope(|| tracing::warn!(code = ?status.code(), %error, "refused"));
         status
+    }
+
+    /// When the work on a request that comes now ends, so that the answer arrives before its client's time is up.
+    fn soft(&self, ends: Ends, deadline: Instant) -> Instant {
+        let now = Instant::now();
+        match ends {
+            Ends::Early => now + deadline.saturating_duration_since(now).mul_f64(DEADLINE_SHARE),
+            Ends::InTime => self.margin.before(deadline, now),
+        }
+    }
+
+    /// An explanation whose rounds ended then, or were to, is answered now.
+    fn learn(&self, ended: &OnceLock<Instant>, soft: Option<Instant>) {
+        if let Some(took) = margin::took(ended.get().copied(), soft, Instant::now()) {
+            self.margin.learn(took);
+        }
+    }
+
+    /// When a request gets no answer any more, and why: its time is up, or the server is over.
+    async fn cut_off(&self, deadline: Option<Instant>) -> RequestError {
+        let late = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = late => ForwardError::Unanswered(Ended::Deadline).into(),
+            () = self.drain.over() => RequestError::Draining,
+        }
+    }
+
+    /// Waits for work that can end with what it has, and lets it do so in time before the server is over.
+    async fn hurried<T>(&self, cancel: &Cancel, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = self.drain.nearly_over(|end, now| self.margin.before(end, now)) => cancel.hurry(),
+        }
+        work.await
     }
 
     /// The share of a request of this class.
@@ -127,10 +175,11 @@ impl Service {
         let models = Models::load(config, &telemetry)?;
         let admission = Admission::new(config);
         let (limits, fills) = (config.image.limits(), Fills::new(config.fills.policy()));
-        let (weights, drain) = (config.pool.weights, Drain::default());
+        let (weights, drain, margin) = (config.pool.weights, Drain::default(), Margin::default());
         let idle = config.http2.idle();
         let own = telemetry.clone();
-        let state = State { models, admission, limits, fills, weights, drain, idle, audit, telemetry };
+        let state =
+            State { models, admission, limits, fills, weights, drain, margin, idle, audit, telemetry };
         let state = Arc::new(state);
         own.of_service(&state);
         Ok(Self { state })
@@ -201,7 +250,7 @@ impl Service {
         decode: impl FnOnce(&State, Vec<Violation>, &Tenant, &Draft) -> Result<J, RequestError> + Send + 'static,
         run: impl FnOnce(&State, String, &J, &Caller) -> Result<(T, u64), RequestError> + Send + 'static,
     ) -> Result<Response<T>, Status> {
-        let Asked { call, request_id, priority, arrival, live } = asked;
+        let Asked { call, request_id, priority, arrival, ends, live } = asked;
         // A wrong id is reported together with everything else that is wrong.
         let (id, mut wrong) = match decode::request_id(request_id) {
             Ok(id) => (id, Vec::new()),
@@ -236,9 +285,12 @@ impl Service {
                 return Err(self.state.refuse(&span, &refused(&self.state, draft, error).await, &id));
             }
         };
+        let soft = arrival.deadline.map(|deadline| self.state.soft(ends, deadline));
+        let ended = Arc::new(OnceLock::new());
         let caller = Caller {
             cancel: Cancel::default(),
-            deadline: arrival.deadline.map(soft),
+            deadline: soft,
+            ended: Arc::clone(&ended),
             live,
             weight: self.state.weight(class),
             tenant: tenant.name.clone(),
@@ -246,10 +298,11 @@ impl Service {
             telemetry: self.state.telemetry.clone(),
         };
         let guard = Guard(caller.cancel.clone());
+        let cancel = caller.cancel.clone();
         let (state, own) = (Arc::clone(&self.state), id.clone());
         // Whoever comes first, the end of the work or the end of its time, records what is answered.
         let over = Arc::new(AtomicBool::new(false));
-        let (learning, ends) = (draft.clone(), Arc::clone(&over));
+        let (learning, late, rounds) = (draft.clone(), Arc::clone(&over), Arc::clone(&ended));
         let done = span.in_scope(|| {
             blocking(move || {
                 // Given back when the work has ended, not when the client has gone.
@@ -259,7 +312,7 @@ impl Service {
                     let price = job.price(&state.limits);
                     let _paid = state.admission.buy(class, price)?;
                     let mut charge = tenant.charge(price)?;
-                    let ran = run(&state, own, &job, &caller);
+                    let ran = run(&state, own, &job, &caller).map_err(|error| caller.why(error));
                     charge.iter_mut().for_each(|charge| charge.spend(spent(&ran, |(_, passes)| *passes)));
                     let (answer, _) = ran?;
                     // Nobody gets what comes after the end of a request.
@@ -269,14 +322,25 @@ impl Service {
                         Ok(answer)
                     }
                 });
-                if ends.swap(true, Ordering::Relaxed) { done } else { state.audit.record(&learning, done) }
+                if late.swap(true, Ordering::Relaxed) {
+                    // What came too late says most of how much earlier it has to end.
+                    state.learn(&rounds, soft);
+                    return done;
+                }
+                state.audit.record(&learning, done)
             })
         });
+        let done = async {
+            match ends {
+                Ends::Early => done.await,
+                Ends::InTime => self.state.hurried(&cancel, done).await,
+            }
+        };
         let mut done = pin!(done);
         let done = tokio::select! {
             biased;
             done = &mut done => done,
-            error = self.cut_off(arrival.deadline) => match over.swap(true, Ordering::Relaxed) {
+            error = self.state.cut_off(arrival.deadline) => match over.swap(true, Ordering::Relaxed) {
                 // The work has ended this moment, and is on record as it ended.
                 true => done.await,
                 false => {
@@ -286,22 +350,9 @@ impl Service {
             },
         };
         let answer = done.map_err(|e| self.state.refuse(&span, &e, &id))?;
+        self.state.learn(&ended, soft);
         span.in_scope(|| tracing::info!("answered"));
         Ok(Response::new(answer))
-    }
-
-    /// When a request gets no answer any more, and why: its time is up, or the server is over.
-    async fn cut_off(&self, deadline: Option<Instant>) -> RequestError {
-        let late = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = late => ForwardError::Unanswered(Ended::Deadline).into(),
-            () = self.state.drain.over() => RequestError::Draining,
-        }
     }
 }
 
@@ -329,17 +380,22 @@ struct Asked<'a> {
     request_id: &'a str,
     priority: i32,
     arrival: Arrival,
+    ends: Ends,
     /// Where the caller is told of what happens meanwhile.
     live: Option<Arc<Live>>,
 }
 
-/// Share of the client's time after which an explanation ends with what it has, so that the answer arrives before the time is up.
-const DEADLINE_SHARE: f64 = 0.9;
-
-fn soft(deadline: Instant) -> Instant {
-    let now = Instant::now();
-    now + deadline.saturating_duration_since(now).mul_f64(DEADLINE_SHARE)
+/// When the work on a request that has a deadline ends with what it has.
+#[derive(Clone, Copy)]
+enum Ends {
+    /// After a share of its time.
+    Early,
+    /// As late as its answer still arrives.
+    InTime,
 }
+
+/// Share of the client's time after which what learns nothing ends.
+const DEADLINE_SHARE: f64 = 0.9;
 
 /// Runs work on a blocking thread, in the span of the one who calls; a panic is an error of that work alone.
 fn blocking<T: Send + 'static>(

@@ -59,104 +59,133 @@ pub(crate) struct Pictures {
     pub(crate) fill: Vec<u8>,
 }
 
+/// Explains a decision.
 pub(crate) fn explain(
     job: &ExplainJob,
     limits: &Limits,
     fills: &Fills,
     caller: &Caller,
 ) -> Result<Explained, RequestError> {
-    let started = Instant::now();
-    let subject = &job.subject;
-    let spec = Arc::clone(subject.served.spec());
-    let seen = see(subject, limits, &caller.trace)?;
-    let segments = cut(&job.cut, &spec, &seen.tensor, job.seed, "segmentation", &caller.trace)?;
-    let made = super::fill::made(job, &seen, &segments, limits, &caller.trace)?;
-    let decode = started.elapsed();
+    Begun::new(job, limits, caller)?.explain(None, fills)
+}
 
-    let announced = job.announced();
-    let forward = subject.served.job(caller.limits(announced, job.budget.max_passes))?;
-    let unanswered = caller.unanswered(announced, &forward);
-    let references = refer(job, &seen.tensor, made, &forward, fills, caller)?;
-    let References { fill, logits, fill_logits, searched } = &references;
-    let decision = job.question.about(highest(logits), &spec);
-    let (image_score, fill_score) = (decision.target.value(logits), decision.target.value(fill_logits));
+/// A picture that has been decoded and has its place at the model.
+pub(super) struct Begun<'a> {
+    job: &'a ExplainJob,
+    limits: &'a Limits,
+    caller: &'a Caller,
+    started: Instant,
+    pub(super) seen: Seen,
+    pub(super) forward: Job,
+}
 
-    let looking = Looking {
-        converged: job.budget.target_error.map(|target| Converged::new(target, &segments)),
-        live: caller.live.as_deref(),
-        job,
-        before: forward.meter().used,
-        segments: &segments,
-        frame: &seen.frame,
-    };
-    let context = Context {
-        image: &seen.tensor,
-        fill,
-        target: &decision.target,
-        segments: &segments,
-        seed: job.seed,
-        image_score,
-        fill_score,
-        forward: &forward,
-        watch: &looking,
-    };
-    let explanation = run(&job.method, &context, &forward, &caller.trace)?;
+impl<'a> Begun<'a> {
+    pub(super) fn new(
+        job: &'a ExplainJob,
+        limits: &'a Limits,
+        caller: &'a Caller,
+    ) -> Result<Self, RequestError> {
+        let started = Instant::now();
+        let seen = see(&job.subject, limits, &caller.trace)?;
+        let forward = job.subject.served.job(caller.limits(job.announced(), job.budget.max_passes))?;
+        Ok(Self { job, limits, caller, started, seen, forward })
+    }
 
-    let rendering = Instant::now();
-    let error = watch::error(&explanation, &segments);
-    let Explanation { map, reading, figures, errors, ended } = explanation;
-    let mut regions = rank(&map, reading, &segments);
-    regions.truncate(job.top_regions);
-    let legend = legend(&decision, reading);
-    let scene = Scene { map: &map, reading, frame: &seen.frame, legend: &legend };
-    let pictures = caller
-        .trace
-        .step("render", || Ok::<_, RequestError>(draw(job.outputs, &scene, &seen, fill, &spec)))?;
-    let own = forward.meter();
-    let unused = bill::method(announced - job.fill.announced(), &own, ended);
-    let (meter, savings) = match searched {
-        None => (own, Vec::new()),
-        Some(search) => search.bill(own, job.fill.announced()),
-    };
-    let savings = bill::by_reason(savings.into_iter().chain(unused));
-    unanswered.answered(&savings);
-    caller.telemetry.metrics().explained(job.method.name(), ended, 1);
-    let (render, total) = (rendering.elapsed(), started.elapsed());
-    let bill = Bill { announced, meter, savings, decode, render, total };
-    let mut warnings = warnings::picture(&spec, subject);
-    warnings.extend(match (&job.fill, searched) {
-        (FillChoice::Search(search), Some(Searched { found, .. })) if !found.sample.flipped => {
-            Some(warnings::search(&spec, search, &found.sample))
-        }
-        _ => warnings::fill(&spec, &decision, fill_logits),
-    });
-    warnings.extend(warnings::map(&map, reading, ended, &bill));
-    let adversarial = references.searched.as_ref().map(|search| Adversarial {
-        found: Arc::clone(&search.found),
-        change: search.found.sample.change(&seen.tensor, &spec),
-    });
-    let References { logits, fill_logits, .. } = references;
-    Ok(Explained {
-        logits,
-        fill_logits,
-        decision,
-        image_score,
-        fill_score,
-        map,
-        reading,
-        figures,
-        errors,
-        error,
-        ended,
-        frame: seen.frame,
-        segments,
-        regions,
-        adversarial,
-        pictures,
-        bill,
-        warnings,
-        spec,
-    })
+    /// Explains it; `scored` are the picture's logits where its pass has been run.
+    pub(super) fn explain(self, scored: Option<Vec<f32>>, fills: &Fills) -> Result<Explained, RequestError> {
+        let Self { job, limits, caller, started, seen, forward } = self;
+        let subject = &job.subject;
+        let spec = Arc::clone(subject.served.spec());
+        let announced = job.announced();
+        let unanswered = caller.unanswered(announced, &forward);
+        let cutting = Instant::now();
+        let segments = cut(&job.cut, &spec, &seen.tensor, job.seed, "segmentation", &caller.trace)?;
+        let made = super::fill::made(job, &seen, &segments, limits, &caller.trace)?;
+        let decode = seen.took + cutting.elapsed();
+
+        let references = refer(job, &seen.tensor, (made, scored), &forward, fills, caller)?;
+        let References { fill, logits, fill_logits, searched } = &references;
+        let decision = job.question.about(highest(logits), &spec);
+        let (image_score, fill_score) = (decision.target.value(logits), decision.target.value(fill_logits));
+
+        let looking = Looking {
+            converged: job.budget.target_error.map(|target| Converged::new(target, &segments)),
+            live: caller.live.as_deref(),
+            job,
+            before: forward.meter().used,
+            segments: &segments,
+            frame: &seen.frame,
+        };
+        let context = Context {
+            image: &seen.tensor,
+            fill,
+            target: &decision.target,
+            segments: &segments,
+            seed: job.seed,
+            image_score,
+            fill_score,
+            forward: &forward,
+            watch: &looking,
+        };
+        let explanation = run(&job.method, &context, &forward, &caller.trace)?;
+        caller.rounds_ended(explanation.ended, forward.folded_at());
+
+        let rendering = Instant::now();
+        let error = watch::error(&explanation, &segments);
+        let Explanation { map, reading, figures, errors, ended } = explanation;
+        let mut regions = rank(&map, reading, &segments);
+        regions.truncate(job.top_regions);
+        let legend = legend(&decision, reading);
+        let scene = Scene { map: &map, reading, frame: &seen.frame, legend: &legend };
+        let pictures = caller
+            .trace
+            .step("render", || Ok::<_, RequestError>(draw(job.outputs, &scene, &seen, fill, &spec)))?;
+        let own = forward.meter();
+        let unused = bill::method(announced - job.fill.announced(), &own, ended);
+        let (meter, savings) = match searched {
+            None => (own, Vec::new()),
+            Some(search) => search.bill(own, job.fill.announced()),
+        };
+        let savings = bill::by_reason(savings.into_iter().chain(unused));
+        unanswered.answered(&savings);
+        caller.telemetry.metrics().explained(job.method.name(), ended, 1);
+        let (render, total) = (rendering.elapsed(), started.elapsed());
+        let bill = Bill { announced, meter, savings, decode, render, total };
+        let mut warnings = warnings::picture(&spec, subject);
+        warnings.extend(match (&job.fill, searched) {
+            (FillChoice::Search(search), Some(Searched { found, .. })) if !found.sample.flipped => {
+                Some(warnings::search(&spec, search, &found.sample))
+            }
+            _ => warnings::fill(&spec, &decision, fill_logits),
+        });
+        warnings.extend(warnings::map(&map, reading, ended, &bill));
+        let adversarial = references.searched.as_ref().map(|search| Adversarial {
+            found: Arc::clone(&search.found),
+            change: search.found.sample.change(&seen.tensor, &spec),
+        });
+        let References { logits, fill_logits, .. } = references;
+        Ok(Explained {
+            logits,
+            fill_logits,
+            decision,
+            image_score,
+            fill_score,
+            map,
+            reading,
+            figures,
+            errors,
+            error,
+            ended,
+            frame: seen.frame,
+            segments,
+            regions,
+            adversarial,
+            pictures,
+            bill,
+            warnings,
+            spec,
+        })
+    }
 }
 
 /// Whoever looks on: a target of the error, and a caller who wants to see how it goes.

@@ -95,18 +95,22 @@ pub(super) fn made(
     })
 }
 
-/// Scores picture and fill; searches for the fill in between where it was not made.
+/// Scores picture and fill; searches for the fill in between where it was not made. What is known already is the fill that was made,
+/// and the picture's logits where it was scored.
 pub(super) fn refer(
     job: &ExplainJob,
     image: &Arc<Tensor>,
-    made: Option<Arc<Tensor>>,
+    (made, scored): (Option<Arc<Tensor>>, Option<Vec<f32>>),
     forward: &Job,
     fills: &Fills,
     caller: &Caller,
 ) -> Result<References, RequestError> {
     match (&job.fill, made) {
         (FillChoice::Search(search), _) => {
-            let logits = whole(forward, &[image])?.row(0).to_vec();
+            let logits = match scored {
+                Some(logits) => logits,
+                None => whole(forward, &[image])?.row(0).to_vec(),
+            };
             let served = &job.subject.served;
             // The picture's own pass stands before the search in what the caller is told.
             let told = (1, job.announced());
@@ -123,8 +127,13 @@ pub(super) fn refer(
         }
         (FillChoice::Made(_) | FillChoice::Image(_), made) => {
             let fill = made.ok_or(RequestError::Panicked)?;
-            let scores = whole(forward, &[image, &fill])?;
-            let (logits, fill_logits) = (scores.row(0).to_vec(), scores.row(1).to_vec());
+            let (logits, fill_logits) = match scored {
+                Some(logits) => (logits, whole(forward, &[&fill])?.row(0).to_vec()),
+                None => {
+                    let scores = whole(forward, &[image, &fill])?;
+                    (scores.row(0).to_vec(), scores.row(1).to_vec())
+                }
+            };
             Ok(References { fill, logits, fill_logits, searched: None })
         }
     }

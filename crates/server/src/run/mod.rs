@@ -7,10 +7,11 @@ mod explain;
 mod fill;
 mod live;
 mod predict;
+mod sift;
 mod summary;
 mod warnings;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use unmask_core::{Ended, ForwardError, Perturbation, Round, Scores, Tensor, Violation};
@@ -21,7 +22,8 @@ pub(crate) use self::bill::{Bill, Saving, Why};
 pub(crate) use self::evaluate::{Evaluation, Outcome, Scored, evaluate};
 pub(crate) use self::explain::{Adversarial, Explained, explain};
 pub(crate) use self::live::{Live, News, Partial, Progress};
-pub(crate) use self::predict::{Predicted, predict};
+pub(crate) use self::predict::{Predicted, fake_probability, predict};
+pub(crate) use self::sift::{Sifted, sift};
 pub(crate) use self::summary::{Mean, means};
 use crate::decode::Subject;
 use crate::error::RequestError;
@@ -35,6 +37,8 @@ type Told = dyn Fn(u64) + Send + Sync;
 pub(crate) struct Caller {
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Option<Instant>,
+    /// Set to when the rounds of an explanation have ended.
+    pub(crate) ended: Arc<OnceLock<Instant>>,
     /// Where it is told of what happens meanwhile.
     pub(crate) live: Option<Arc<Live>>,
     pub(crate) weight: u32,
@@ -63,6 +67,11 @@ impl Caller {
         }
     }
 
+    /// Why there is no answer: what came before there was one may have been the server's end.
+    pub(crate) fn why(&self, error: RequestError) -> RequestError {
+        if self.cancel.is_hurried() && error.cut_off().is_some() { RequestError::Draining } else { error }
+    }
+
     fn limits(&self, announced: u64, passes: Option<u64>) -> Limits {
         let progress = self.told_after(0, announced);
         Limits {
@@ -73,6 +82,17 @@ impl Caller {
             progress,
             origin: self.trace.origin(),
         }
+    }
+
+    /// The rounds of an explanation have ended. Where the deadline ended them, the last that was folded was no end: another one was
+    /// waited for.
+    fn rounds_ended(&self, why: Ended, folded: Option<Instant>) {
+        let last = match why {
+            Ended::Deadline => None,
+            Ended::All | Ended::Stopped | Ended::Budget => folded,
+        };
+        // There is one end.
+        let _ = self.ended.set(last.unwrap_or_else(Instant::now));
     }
 
     /// Counts what an answer has saved, or what is saved because nobody waits for one any more.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unmask_core::ModelSpec;
+use unmask_core::{ModelSpec, log_sum_exp};
 use unmask_explainer::image::{Frame, Limits};
 
 use super::{Bill, Caller, see, warnings, whole};
@@ -17,6 +17,14 @@ pub(crate) struct Predicted {
     pub(crate) frame: Frame,
     pub(crate) bill: Bill,
     pub(crate) warnings: Vec<String>,
+}
+
+/// 1 less the probability of the real class.
+pub(crate) fn fake_probability(spec: &ModelSpec, logits: &[f32]) -> f64 {
+    let others = (0..logits.len()).filter(|class| *class != spec.output.real).map(|class| logits[class]);
+    // Summed over the other classes and not taken from 1, so that a very small probability keeps its digits.
+    let fake = (log_sum_exp(others) - log_sum_exp(logits.iter().copied())).exp();
+    fake.clamp(0.0, 1.0)
 }
 
 pub(crate) fn predict(

@@ -100,8 +100,8 @@ impl Drop for Open {
 const HEALTH: &str = "/grpc.health.v1.Health/";
 /// Our own services end by themselves; others have streams without an end.
 const OURS: &str = "/unmask.";
-/// The one call of ours that takes many messages.
-const STREAM: &str = "/EvaluateDataset";
+/// The calls of ours that take many messages.
+const STREAMS: [&str; 2] = ["/EvaluateDataset", "/ExplainMany"];
 /// Largest message to other services, in bytes.
 pub(super) const SMALL: u64 = 4 << 10;
 
@@ -121,7 +121,8 @@ impl hyper::service::Service<Request<Incoming>> for Door {
         let open = ours.then(|| self.streams.enter());
         tracing::debug!(path, "a request has come");
         let endless = (!ours).then(|| house.drain.clone());
-        let kind = if !ours || path.ends_with(STREAM) { Kind::Many } else { Kind::One };
+        let many = !ours || STREAMS.iter().any(|stream| path.ends_with(stream));
+        let kind = if many { Kind::Many } else { Kind::One };
         // Whoever needs no token takes nothing of what others have.
         let (bytes, most) = if ours { (&house.bytes, house.most) } else { (&house.small, SMALL) };
         let bytes = bytes.clone();

@@ -144,7 +144,7 @@ pub async fn serve(
         }
         // From here on nobody can connect.
         drop(listener);
-        drain.begin();
+        drain.begin(grace);
         let all = async { while connections.join_next().await.is_some() {} };
         if timeout(grace, all).await.is_err() {
             tracing::warn!(connections = connections.len(), "the grace is over, what is left gets no answer");
