@@ -40,6 +40,22 @@ async fn an_answer_ends_once_its_error_is_as_small_as_was_asked_for_and_is_that_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn masks_in_pairs_and_sets_by_leverage_end_at_a_target_too() {
+    let service = Root::new(&[]).service(&[]);
+    let sampling = v1::KernelShapSampling::Leverage.into();
+    for kind in [
+        method::Kind::KernelShap(v1::KernelShap { samples: Some(20_000), sampling }),
+        method::Kind::Rise(v1::Rise { masks: Some(20_000), paired: Some(true), ..Default::default() }),
+    ] {
+        let wanted = v1::ExplainRequest { budget: budget(None, Some(0.2)), ..of(kind) };
+        let near = explain(&service, wanted).await.unwrap();
+        let cost = near.cost.as_ref().unwrap();
+        assert!(near.converged && near.error.unwrap() <= 0.2, "{kind:?}: {:?}", near.error);
+        assert!(cost.run < 10_000 && cost.saved[0].reason() == SavingReason::Converged, "{cost:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn methods_that_draw_say_how_far_they_are_and_others_do_not() {
     let service = Root::new(&[]).service(&[]);
     let drawing = [

@@ -206,6 +206,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_case_by_hand() {
+        // All that differ do by 1, which is the width: with q = exp(-1/2), H L H is (1 - q) / 2 within a half and less that across.
+        let found = dependence(&[true, true, true, false, false, true, false, false], &[1.0, 1.0, 0.0, 0.0]);
+        assert!((found[0] - (1.0 - (-0.5f64).exp()) / 4.0).abs() < 1e-12 && found[1] == 0.0, "{found:?}");
+    }
+
+    #[test]
     fn cells_of_a_linear_model_are_ordered_by_the_size_of_their_weights() {
         let design = Hsic { grid: 3, masks: 1024 }.design(3);
         let weights = [9.0, -1.0, 5.0, 2.0, -7.0, 4.0, -3.0, 8.0, -6.0f64];
