@@ -124,6 +124,32 @@ async fn a_priority_that_nobody_names_is_asked_for_as_well() {
         let code = if reason.is_empty() { Code::Ok } else { Code::PermissionDenied };
         assert_eq!(got, (code, reason));
     }
+    // So is each of many, and each is told for itself.
+    let many = [Priority::Unspecified, Priority::Normal].map(|priority| {
+        let (request_id, priority) = (priority.as_str_name().to_owned(), priority.into());
+        let request = Some(v1::ExplainRequest { request_id, priority, ..request() });
+        v1::ExplainManyRequest { request, only_if: None }
+    });
+    let asked = with(tokio_stream::iter(many), Some(&token));
+    let mut answers = client.explain_many(asked).await.unwrap().into_inner();
+    let mut told = Vec::new();
+    while let Some(answer) = answers.message().await.unwrap() {
+        told.push((
+            answer.request_id,
+            match answer.kind.unwrap() {
+                v1::explain_many_response::Kind::Failure(failure) => failure.message,
+                v1::explain_many_response::Kind::Answer(_) | v1::explain_many_response::Kind::Skipped(_) => {
+                    String::new()
+                }
+            },
+        ));
+    }
+    told.sort();
+    let expected = [
+        ("PRIORITY_NORMAL", "priority: got normal, allowed for this caller are bulk"),
+        ("PRIORITY_UNSPECIFIED", ""),
+    ];
+    assert_eq!(told, expected.map(|(id, message)| (id.to_owned(), message.to_owned())));
 }
 
 /// A dataset whose pictures cost 162 passes each.

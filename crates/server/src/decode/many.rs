@@ -11,6 +11,8 @@ pub(crate) struct ManyItem {
     /// Its name; empty where that is wrong.
     pub(crate) id: String,
     pub(crate) class: Class,
+    /// Whether its priority is one.
+    is_known: bool,
     request: v1::ExplainRequest,
     /// Least probability of a fake with which it is explained.
     least: Option<f64>,
@@ -33,7 +35,9 @@ pub(crate) fn many(message: v1::ExplainManyRequest, is_new: bool) -> ManyItem {
     if !is_new {
         inside.push(Violation::new("request_id", "is there twice"));
     }
+    let others = inside.len();
     let class = priority(request.priority, Class::Bulk, "priority", &mut inside);
+    let is_known = inside.len() == others;
     let least = message.only_if.and_then(|only_if| {
         let given = only_if.fake_probability;
         let least = given.filter(|least| (0.0..=1.0).contains(least));
@@ -43,7 +47,7 @@ pub(crate) fn many(message: v1::ExplainManyRequest, is_new: bool) -> ManyItem {
         }
         least
     });
-    ManyItem { id, class, request, least, wrong: (inside, around) }
+    ManyItem { id, class, is_known, request, least, wrong: (inside, around) }
 }
 
 impl ManyItem {
@@ -52,8 +56,12 @@ impl ManyItem {
         &self.request.image
     }
 
-    /// What is meant, and the least probability of a fake with which it is explained.
+    /// What is meant, where its sender may ask for it, and the least probability of a fake with which it is explained.
     pub(crate) fn job(self, sight: &Sight<'_>) -> Result<(ExplainJob, Option<f64>), RequestError> {
+        // A priority that there is not is reported as that.
+        if self.is_known {
+            sight.tenant.may_ask(self.class)?;
+        }
         let (inside, around) = self.wrong;
         let job = below("request", explain(self.request, sight, inside), around)?;
         Ok((job, self.least))

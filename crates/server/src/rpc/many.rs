@@ -139,10 +139,7 @@ async fn explained(
     let decoded = super::blocking(move || {
         let _turn = turn;
         draft.image(item.image());
-        let job = super::caught(|| {
-            reading.may_ask(class)?;
-            item.job(&of.seen_by(&reading))
-        });
+        let job = super::caught(|| item.job(&of.seen_by(&reading)));
         job.iter().for_each(|(job, _)| draft.explain(job));
         Ok((job, draft))
     });
