@@ -11,7 +11,7 @@ use common::{MOUTH, REAL, project, run, serve, text, unmask};
 
 fn explain(dir: &Path, out: &str, more: &[&str]) -> Output {
     let mut command = unmask();
-    command.arg("explain").arg(dir).arg("--out").arg(dir.join(out)).args(["--param", "masks=128"]);
+    command.arg("explain").arg(dir).arg("--out").arg(dir.join(out)).args(["--preset", "fast"]);
     command.args(more).output().unwrap()
 }
 
@@ -42,7 +42,7 @@ fn a_folder_is_explained_picture_by_picture_and_a_second_run_does_what_is_left()
 
     // As the picture alone, and through a server.
     let alone = dir.path().join("alone");
-    let output = run(&["explain", MOUTH, "--param", "masks=128", "--out", alone.to_str().unwrap()]);
+    let output = run(&["explain", MOUTH, "--preset", "fast", "--out", alone.to_str().unwrap()]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(std::fs::read(alone.join("astronaut-mouth.npy")).unwrap() == read("mouth.npy"));
     let (_server, address) = serve(&[]);
