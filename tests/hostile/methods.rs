@@ -15,12 +15,22 @@ pub(crate) fn of_rise_and_occlusion() -> Vec<Case> {
         case(
             "unknown preset",
             "method.preset",
-            "got \"paper@2\", allowed are \"\", \"paper\" and \"paper@1\"",
+            "got \"paper@2\", allowed are paper@1, fast@1, balanced@1, thorough@1",
             {
                 let method = v1::Method { preset: "paper@2".into(), ..unmask_tests::rise(256) };
                 v1::ExplainRequest { method: Some(method), ..request() }
             },
         ),
+        case("another method than the preset's", "method.preset", "preset fast@1 explains by reveal", {
+            let method = v1::Method { preset: "fast".into(), ..unmask_tests::rise(256) };
+            v1::ExplainRequest { method: Some(method), ..request() }
+        }),
+        case("patches on one cell", "method.reveal.grid", "got 1, allowed is 2 to 64", {
+            with_method(v1::method::Kind::Reveal(v1::Reveal { grid: Some(1), smoothing: None }))
+        }),
+        case("smoothing by no number", "method.reveal.smoothing", "got NaN", {
+            with_method(v1::method::Kind::Reveal(v1::Reveal { grid: None, smoothing: Some(f64::NAN) }))
+        }),
         case(
             "no masks",
             "method.rise.masks",
