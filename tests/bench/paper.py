@@ -83,10 +83,10 @@ def lime(detector, picture, adversarial):
     explainer = lime_image.LimeImageExplainer(random_state=0)
     segments = slic(picture, n_segments=50, compactness=10, start_label=0)
     predict = lambda pictures: softmax(detector((np.asarray(pictures) - MEAN) / STD))  # noqa: E731
+    original = picture.astype(np.double)
     data, labels = explainer.data_labels(
-        picture.astype(np.double), adversarial.astype(np.double), segments, predict, 2000, batch_size=10,
-        progress_bar=False,
-    )  # fmt: skip
+        original, adversarial.astype(np.double), segments, predict, 2000, batch_size=10
+    )
     distances = pairwise_distances(data, data[0].reshape(1, -1), metric="cosine").ravel()
     for label in range(labels.shape[1]):
         explainer.base.explain_instance_with_data(data, labels, distances, label, 100000)
