@@ -44,14 +44,19 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(evalset) = options.evalset.as_ref().filter(|_| !options.report_only) {
         evaluate(options, evalset, &dir)?;
     }
-    let mut found = Vec::new();
+    let mut plans = Vec::new();
     for plan in PLANS {
         let path = dir.join(plan).join("rows.jsonl");
         if path.is_file() {
-            found.extend(rows::read(&path)?);
+            plans.push(rows::read(&path)?);
         }
     }
-    ensure!(!found.is_empty(), "{} has no rows; run it with --evalset DIR", dir.display());
+    let found = rows::of_all(plans);
+    ensure!(
+        !found.is_empty(),
+        "{} has no fake with rows of every plan; run it with --evalset DIR",
+        dir.display()
+    );
     for (name, text) in [
         ("frontier.csv", rows::csv(&found)),
         ("frontier.md", page::page(&found, options.fakes)),

@@ -73,13 +73,17 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 /// The whole page.
 pub(super) fn page(rows: &[Row], fakes: u32) -> String {
-    let items = rows.iter().map(|row| &row.item).collect::<BTreeSet<_>>().len();
+    let items = rows.iter().map(|row| (&row.family, &row.item)).collect::<BTreeSet<_>>();
+    let of = |family: &str| format!("{} {family}", items.iter().filter(|(own, _)| *own == family).count());
+    let (items, each) = (items.len(), FAMILIES.map(of).join(", "));
+    let left =
+        if items < FAMILIES.len() * fakes as usize { "; the others have not been run yet" } else { "" };
     let mut text = format!(
         "# What each explanation finds, and what it costs\n\n\
          Written by `cargo xtask frontier` from the rows in [frontier.csv](frontier.csv), one for each explanation of each picture.\n\n\
          ```sh\npython models/training/evalset.py --faces DIR --out EVALSET   # see models/training/README.md\n\
          cargo xtask frontier --evalset EVALSET --fakes {fakes}\n```\n\n\
-         {items} fakes of people whom the detector never saw, of each of the families {} the first {fakes} that it calls fake. The \
+         {items} fakes of people whom the detector never saw ({each}): of each family the first {fakes} that it calls fake{left}. The \
          plans are [tests/frontier](../tests/frontier).\n\n\
          * **passes**: forward passes of the explanation and of the search for its fill, picture and fill scored once; the mean over \
          the fakes.\n\
@@ -90,8 +94,7 @@ pub(super) fn page(rows: &[Row], fakes: u32) -> String {
          * **deletion** (arXiv 1806.07421): area under the probability of the decision while the highest pixels are replaced by an \
          adversarial sample that no explanation here has as its fill; lower is better.\n\n\
          Every figure is the mean over the families of each family's mean. The controls have seen neither picture nor detector: where \
-         the centred Gaussian does well, masks lie in the middle.\n\n![AUROC against passes](frontier.svg)\n\n",
-        FAMILIES.join(", ")
+         the centred Gaussian does well, masks lie in the middle.\n\n![AUROC against passes](frontier.svg)\n\n"
     );
     let lines = lines(rows);
     let figures: Vec<_> = FIGURES.iter().map(|(title, _)| *title).collect();

@@ -1,6 +1,6 @@
 //! The rows that `unmask evaluate` keeps, as the figures that are compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -55,6 +55,13 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// The rows of those fakes that every plan has, so that all explanations are compared on the same ones.
+pub(super) fn of_all(plans: Vec<Vec<Row>>) -> Vec<Row> {
+    let items = |rows: &[Row]| rows.iter().map(|row| row.item.clone()).collect::<BTreeSet<_>>();
+    let common = plans.iter().map(|rows| items(rows)).reduce(|a, b| &a & &b).unwrap_or_default();
+    plans.into_iter().flatten().filter(|row| common.contains(&row.item)).collect()
+}
+
 /// Protobuf's JSON writes whole numbers of 64 bits as text.
 fn number(json: &Json) -> Option<f64> {
     json.as_f64().or_else(|| json.as_str()?.parse().ok())
@@ -95,6 +102,10 @@ mod tests {
             (131.0, 0.9, None)
         );
         assert!(rows[1].control && !rows[0].control);
+        let mut other = rows[0].clone();
+        other.item = "eyes-002".into();
+        let both = of_all(vec![rows.clone(), vec![rows[0].clone(), other]]);
+        assert_eq!(both.len(), 3, "eyes-002 is not in both");
         let text = csv(&rows);
         assert_eq!(text.lines().nth(1), Some("eyes-001,eyes,fast,131,0.90000,,,,"));
         Ok(())
