@@ -18,16 +18,17 @@ fn chosen(preset: Preset) -> Option<(v1::Reveal, v1::AdversarialFill)> {
     match preset {
         Preset::Clean | Preset::Paper => None,
         Preset::Fast => {
-            let (pairs, grid) = (Some(3), Some(48));
-            Some((reveal, v1::AdversarialFill { max_passes: Some(250), pairs, grid, ..search }))
+            let (max_passes, pairs, grid) = (Some(125), Some(8), Some(96));
+            let (margin, bound, step) = (Some(2.0), Some(32.0), Some(10.0));
+            Some((reveal, v1::AdversarialFill { max_passes, bound, margin, pairs, grid, step, ..search }))
         }
         Preset::Balanced => {
-            let (max_passes, margin) = (Some(1000), Some(3.0));
-            Some((reveal, v1::AdversarialFill { max_passes, margin, ..search }))
+            let (max_passes, margin, grid) = (Some(1500), Some(3.0), Some(96));
+            Some((reveal, v1::AdversarialFill { max_passes, margin, grid, ..search }))
         }
         Preset::Thorough => {
-            let (max_passes, margin, grid) = (Some(3000), Some(4.0), Some(96));
-            Some((reveal, v1::AdversarialFill { max_passes, margin, grid, ..search }))
+            let (max_passes, margin, grid, pairs) = (Some(4000), Some(4.0), Some(96), Some(20));
+            Some((reveal, v1::AdversarialFill { max_passes, margin, grid, pairs, ..search }))
         }
     }
 }
@@ -37,7 +38,7 @@ fn summary(preset: Preset) -> &'static str {
     match preset {
         Preset::Clean | Preset::Paper => "",
         Preset::Fast => {
-            "The fewest passes with which an explanation is still good: Reveal over a sample that is searched briefly."
+            "The fewest passes with which an explanation is still good: Reveal over a sample that is changed by larger steps and searched briefly."
         }
         Preset::Balanced => {
             "What most want: Reveal over a sample that is searched until it is called otherwise."
