@@ -18,13 +18,14 @@ fn chosen(preset: Preset) -> Option<(v1::Reveal, v1::AdversarialFill)> {
     match preset {
         Preset::Clean | Preset::Paper => None,
         Preset::Fast => {
-            let (max_passes, pairs, grid) = (Some(125), Some(8), Some(96));
+            let (max_passes, pairs, grid) = (Some(105), Some(8), Some(96));
             let (margin, bound, step) = (Some(2.0), Some(32.0), Some(10.0));
             Some((reveal, v1::AdversarialFill { max_passes, bound, margin, pairs, grid, step, ..search }))
         }
         Preset::Balanced => {
-            let (max_passes, margin, grid) = (Some(1500), Some(3.0), Some(96));
-            Some((reveal, v1::AdversarialFill { max_passes, margin, grid, ..search }))
+            let (max_passes, margin, grid) = (Some(600), Some(3.0), Some(96));
+            let (bound, step) = (Some(24.0), Some(8.0));
+            Some((reveal, v1::AdversarialFill { max_passes, bound, margin, grid, step, ..search }))
         }
         Preset::Thorough => {
             let (max_passes, margin, grid, pairs) = (Some(4000), Some(4.0), Some(96), Some(20));
