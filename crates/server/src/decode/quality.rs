@@ -23,9 +23,8 @@ fn chosen(preset: Preset) -> Option<(v1::Reveal, v1::AdversarialFill)> {
             Some((reveal, v1::AdversarialFill { max_passes, bound, margin, pairs, grid, step, ..search }))
         }
         Preset::Balanced => {
-            let (max_passes, margin, grid) = (Some(600), Some(3.0), Some(96));
-            let (bound, step) = (Some(24.0), Some(8.0));
-            Some((reveal, v1::AdversarialFill { max_passes, bound, margin, grid, step, ..search }))
+            let (max_passes, margin) = (Some(1500), Some(3.0));
+            Some((reveal, v1::AdversarialFill { max_passes, margin, ..search }))
         }
         Preset::Thorough => {
             let (max_passes, margin, grid, pairs) = (Some(4000), Some(4.0), Some(96), Some(20));
