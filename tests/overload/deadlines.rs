@@ -83,10 +83,7 @@ async fn a_client_that_does_not_read_its_rows_keeps_nobody_out_and_is_let_go() {
     let settings =
         [("server.max_jobs", "2"), ("http2.idle_seconds", "2"), ("audit.file", file.to_str().unwrap())];
     let server = Started::with(&settings).await;
-    let url = format!("http://{}", server.address);
-    // No row fits into the window of such a client.
-    let deaf = tonic::transport::Channel::from_shared(url).unwrap().initial_stream_window_size(1);
-    let mut deaf = EvaluationServiceClient::new(deaf.connect().await.unwrap());
+    let mut deaf = EvaluationServiceClient::new(server.deaf().await);
     let item = |i: usize| {
         let picture = v1::DatasetPicture { image: masks(1).image, ..Default::default() };
         let kind = Some(v1::dataset_item::Kind::Picture(picture));

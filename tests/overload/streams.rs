@@ -61,14 +61,7 @@ async fn pictures_wait_for_a_place_for_passes_and_for_memory() {
     for setting in [("server.max_jobs", "2"), ("server.max_passes", "400"), ("image.max_bytes", "2400000")] {
         let server = Started::with(&[setting, ("pool.workers", "1")]).await;
         let requests = std::iter::once(plan()).chain((0..12).map(picture)).collect();
-        let mut answered = tokio::spawn(rows(send(&server, requests).await));
-        let mut most = 0;
-        let all = loop {
-            tokio::select! {
-                all = &mut answered => break all.unwrap(),
-                () = tokio::time::sleep(Duration::from_millis(1)) => most = most.max(server.service.waiting().1),
-            }
-        };
+        let (all, most) = server.watched(rows(send(&server, requests).await)).await;
         assert!(all.1.is_ok(), "{setting:?}: {all:?}");
         assert_eq!((all.0, most), (12, 1), "{setting:?}");
     }

@@ -1,5 +1,7 @@
 //! A server behind a real socket, for tests that are its clients.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
@@ -60,6 +62,32 @@ impl Started {
     pub async fn channel(&self) -> Channel {
         let url = format!("http://{}", self.address);
         Channel::from_shared(url).expect("a URL").connect().await.expect("it listens")
+    }
+
+    /// A connection into whose window no answer fits, as that of a client that does not read.
+    ///
+    /// # Panics
+    /// When it takes none.
+    pub async fn deaf(&self) -> Channel {
+        let channel = Channel::from_shared(format!("http://{}", self.address)).expect("a URL");
+        channel.initial_stream_window_size(1).connect().await.expect("it listens")
+    }
+
+    /// What comes of `work`, and the most requests that had a place at any model meanwhile.
+    ///
+    /// # Panics
+    /// When the work does.
+    pub async fn watched<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> (T, usize) {
+        let (mut work, mut most) = (tokio::spawn(work), 0);
+        loop {
+            tokio::select! {
+                done = &mut work => return (done.expect("the work does not panic"), most),
+                () = tokio::time::sleep(Duration::from_millis(1)) => most = most.max(self.service.waiting().1),
+            }
+        }
     }
 
     /// A client over a connection of its own.

@@ -1,5 +1,7 @@
 //! A coarse grid that says how much of the image shows, and its exact expansion to pixels.
 
+use crate::Map;
+
 /// How a grid of cells is brought to the size of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
@@ -30,6 +32,24 @@ pub struct Cells {
 }
 
 impl Cells {
+    /// A square lattice over the whole of a plane (height, width), which is the picture.
+    ///
+    /// # Panics
+    /// When there are not `side * side` values.
+    pub fn square(side: usize, values: impl Into<Box<[f32]>>, plane: (usize, usize), filter: Filter) -> Self {
+        let values = values.into();
+        assert_eq!(values.len(), side * side, "a value for each cell");
+        Self { rows: side, cols: side, values, plane, offset: (0, 0), filter }
+    }
+
+    /// The share of every pixel of the plane.
+    pub fn map(&self) -> Map {
+        let (height, width) = self.plane;
+        let mut map = Map::zeros(height, width);
+        self.shares(height, width, &mut map.data);
+        map
+    }
+
     /// Calls `each` with every pixel row's number and shares.
     pub(crate) fn rows_of_shares(&self, height: usize, width: usize, mut each: impl FnMut(usize, &[f32])) {
         let across: Vec<Tap> = (0..width).map(|x| self.across(x)).collect();
@@ -115,6 +135,13 @@ mod tests {
         let mut out = vec![0.0; height * width];
         cells.shares(height, width, &mut out);
         out
+    }
+
+    #[test]
+    fn a_square_lattice_is_painted_over_its_whole_plane() {
+        let map = Cells::square(2, [0.0, 1.0, 0.5, 0.25], (2, 4), Filter::Nearest).map();
+        assert_eq!((map.height, map.width), (2, 4));
+        assert_eq!(map.data, [0.0, 0.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
     }
 
     #[test]

@@ -8,5 +8,6 @@ pub mod fill;
 pub mod image;
 pub mod methods;
 pub mod metrics;
+pub mod quality;
 pub mod render;
 pub mod segment;

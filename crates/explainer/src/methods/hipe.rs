@@ -22,9 +22,7 @@
 
 use std::ops::Range;
 
-use unmask_core::{
-    Block, Cells, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, Reading,
-};
+use unmask_core::{Block, Cells, Ended, Filter, ForwardError, Kind, Param, Perturbation, Preset, Reading};
 
 use super::{Context, Explanation, Figures};
 use crate::catalogue::Descriptor;
@@ -179,18 +177,9 @@ impl Lattice {
     }
 
     fn explanation(&self, context: &Context<'_>, ended: Ended) -> Explanation {
-        let (height, width) = (context.image.height(), context.image.width());
-        let values = self.values.iter().map(|value| *value as f32).collect();
-        let mut map = Map::zeros(height, width);
-        Cells {
-            rows: self.side,
-            cols: self.side,
-            values,
-            plane: (height, width),
-            offset: (0, 0),
-            filter: Filter::Nearest,
-        }
-        .shares(height, width, &mut map.data);
+        let shape = (context.image.height(), context.image.width());
+        let values: Vec<f32> = self.values.iter().map(|value| *value as f32).collect();
+        let map = Cells::square(self.side, values, shape, Filter::Nearest).map();
         Explanation { map, reading: Reading::Evidence, figures: Figures::default(), errors: None, ended }
     }
 }

@@ -23,7 +23,7 @@
 //! linearly, as that of SOBOL.
 
 use unmask_core::{
-    Cells, Draws, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading,
+    Cells, Draws, Ended, Filter, ForwardError, Kind, Param, Perturbation, Preset, ROUND, Reading,
 };
 
 use super::{Context, Explanation, Figures};
@@ -79,8 +79,8 @@ impl Hsic {
         let design = self.design(context.seed);
         let mask = |index| {
             let row = index as usize * self.cells()..(index as usize + 1) * self.cells();
-            let shares = design[row].iter().map(|shown| f32::from(*shown)).collect();
-            Perturbation::Cells(self.lattice(shares, plane, Filter::Nearest))
+            let shares: Vec<f32> = design[row].iter().map(|shown| f32::from(*shown)).collect();
+            Perturbation::Cells(Cells::square(self.grid, shares, plane, Filter::Nearest))
         };
         let mut rounds = context.rounds(self.masks, mask);
         let mut scores = Vec::new();
@@ -102,13 +102,11 @@ impl Hsic {
         if scores.is_empty() {
             return None;
         }
-        let (height, width) = (context.image.height(), context.image.width());
+        let shape = (context.image.height(), context.image.width());
         let values = dependence(&design[..scores.len() * self.cells()], scores);
-        let values = values.iter().map(|value| *value as f32).collect();
-        let mut map = Map::zeros(height, width);
-        self.lattice(values, (height, width), Filter::Bilinear).shares(height, width, &mut map.data);
+        let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
         Some(Explanation {
-            map,
+            map: Cells::square(self.grid, values, shape, Filter::Bilinear).map(),
             reading: Reading::Importance,
             figures: Figures::default(),
             errors: None,
@@ -137,10 +135,6 @@ impl Hsic {
             }
         }
         design
-    }
-
-    fn lattice(&self, values: Box<[f32]>, plane: (usize, usize), filter: Filter) -> Cells {
-        Cells { rows: self.grid, cols: self.grid, values, plane, offset: (0, 0), filter }
     }
 }
 

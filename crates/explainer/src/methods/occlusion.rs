@@ -135,18 +135,11 @@ impl Occlusion {
         let (outside, inside) = if hide { (1.0, 0.0) } else { (0.0, 1.0) };
         let mut values = vec![outside; self.grid * self.grid];
         self.covered(window).for_each(|cell| values[cell] = inside);
-        self.cells(values, context.image.height(), context.image.width())
+        self.cells(values, (context.image.height(), context.image.width()))
     }
 
-    fn cells(&self, values: Vec<f32>, height: usize, width: usize) -> Cells {
-        Cells {
-            rows: self.grid,
-            cols: self.grid,
-            values: values.into(),
-            plane: (height, width),
-            offset: (0, 0),
-            filter: Filter::Nearest,
-        }
+    fn cells(&self, values: Vec<f32>, shape: (usize, usize)) -> Cells {
+        Cells::square(self.grid, values, shape, Filter::Nearest)
     }
 
     fn map(&self, values: &[f64], height: usize, width: usize) -> Map {
@@ -158,9 +151,7 @@ impl Occlusion {
             }
         }
         let means = sums.iter().map(|(sum, count)| (sum / count) as f32).collect();
-        let mut map = Map::zeros(height, width);
-        self.cells(means, height, width).shares(height, width, &mut map.data);
-        map
+        self.cells(means, (height, width)).map()
     }
 }
 

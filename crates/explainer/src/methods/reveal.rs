@@ -145,18 +145,7 @@ impl Reveal {
     fn shown(&self, (row, col): (usize, usize), shape: (usize, usize)) -> Cells {
         let mut values = vec![0.0; self.grid * self.grid];
         values[row * self.grid + col] = 1.0;
-        self.cells(values, shape)
-    }
-
-    fn cells(&self, values: Vec<f32>, shape: (usize, usize)) -> Cells {
-        Cells {
-            rows: self.grid,
-            cols: self.grid,
-            values: values.into(),
-            plane: shape,
-            offset: (0, 0),
-            filter: Filter::Nearest,
-        }
+        Cells::square(self.grid, values, shape, Filter::Nearest)
     }
 
     /// The kernel factors into rows and columns, so that the sums go over rows first.

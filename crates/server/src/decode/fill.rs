@@ -5,9 +5,8 @@ use unmask_explainer::fill::adversarial::{Bounded, Paper, Search, bounded, paper
 use unmask_explainer::fill::{BLUE, GREEN, Made, RED, SIGMA, STRENGTH, WIDTH};
 use unmask_explainer::image::{self, Header};
 use unmask_explainer::methods::Method;
+use unmask_explainer::quality;
 use unmask_protocol::v1::{self, fill::Kind};
-
-use super::quality;
 
 /// A fill that may still be a file or has still to be found.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,12 +39,9 @@ impl FillChoice {
 
 /// What stands where the caller names no fill.
 pub(super) fn default(method: &Method, preset: Preset) -> FillChoice {
-    let search = match (quality::search(preset), method) {
-        (None, Method::Reveal(_)) if preset == Preset::Clean => Some(v1::AdversarialFill::default()),
-        (search, _) => search,
-    };
-    if let Some(search) = search {
-        return FillChoice::Search(search_within(&search, "fill.adversarial", &mut Vec::new()));
+    let own = (preset == Preset::Clean && matches!(method, Method::Reveal(_))).then(Bounded::default);
+    if let Some(search) = own.or_else(|| quality::search(preset)) {
+        return FillChoice::Search(Search::Bounded(search));
     }
     FillChoice::Made(match (preset, method) {
         (Preset::Clean | Preset::Fast | Preset::Balanced | Preset::Thorough, _) => Made::Mean,

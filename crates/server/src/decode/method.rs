@@ -6,9 +6,13 @@ use unmask_explainer::methods::{
     Hipe, Hsic, KernelShap, Lime, Method, Mode, Occlusion, PartitionShap, Reveal, Rise, Sobol, hipe, hsic,
     kernel_shap, lime, occlusion, partition_shap, reveal, rise, sobol,
 };
+use unmask_explainer::quality;
 use unmask_protocol::v1::{self, method::Kind};
 
-use super::{quality, shown};
+use super::shown;
+
+/// The method of the presets of quality.
+const REVEAL: &str = "reveal";
 
 /// The method with its parameters, and what stands where one was not given; where one is wrong, its default stands and
 /// the violation is recorded.
@@ -20,16 +24,17 @@ pub(super) fn method(
     let usual = || v1::Method { kind: None, preset: quality::USUAL.name().to_owned() };
     let message = method.unwrap_or_else(usual);
     let preset = preset(&message.preset, violations);
-    let kind = match quality::kind(message.kind, preset) {
-        Ok(kind) => kind,
-        Err(own) => {
+    let kind = match message.kind {
+        None if quality::search(preset).is_some() => Some(Kind::Reveal(v1::Reveal::default())),
+        Some(kind) if quality::search(preset).is_some() && name(&kind) != REVEAL => {
             let message = format!(
-                "preset {} explains by {own} and not by the method that is named; leave one of the two out",
+                "preset {} explains by {REVEAL} and not by the method that is named; leave one of the two out",
                 preset.name()
             );
             violations.push(Violation::new("method.preset", message));
             return (Method::Reveal(Reveal::default()), preset);
         }
+        kind => kind,
     };
     let mut reader = Reader { preset, violations };
     let method = match kind {
@@ -61,7 +66,7 @@ pub(super) fn name(kind: &Kind) -> &'static str {
         Kind::Sobol(_) => "sobol",
         Kind::PartitionShap(_) => "partition_shap",
         Kind::KernelShap(_) => "kernel_shap",
-        Kind::Reveal(_) => "reveal",
+        Kind::Reveal(_) => REVEAL,
         Kind::Hsic(_) => "hsic",
         Kind::Hipe(_) => "hipe",
     }

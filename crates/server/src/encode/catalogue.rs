@@ -3,12 +3,12 @@
 use unmask_core::{Kind, Param, Value};
 use unmask_explainer::catalogue::Descriptor;
 use unmask_explainer::fill::FILLS;
-use unmask_explainer::methods::METHODS;
+use unmask_explainer::methods::{METHODS, Method, Reveal};
+use unmask_explainer::quality::{self, Quality};
 use unmask_explainer::segment::SEGMENTATIONS;
 use unmask_protocol::v1;
 
 use super::resolved;
-use crate::decode;
 
 /// The catalogue.
 pub(crate) fn methods() -> v1::ListMethodsResponse {
@@ -17,19 +17,19 @@ pub(crate) fn methods() -> v1::ListMethodsResponse {
         methods: entries(METHODS),
         fills: entries(FILLS),
         segmentations: entries(SEGMENTATIONS),
-        presets: decode::qualities().into_iter().map(quality).collect(),
+        presets: quality::qualities().into_iter().map(preset).collect(),
     }
 }
 
-fn quality(quality: decode::Quality) -> v1::PresetEntry {
-    let decode::Quality { preset, summary, method, fill, is_default } = quality;
-    let method = v1::Method { kind: Some(resolved::method_kind(&method)), preset: preset.name().into() };
+fn preset(quality: Quality) -> v1::PresetEntry {
+    let Quality { preset, summary, search } = quality;
+    let kind = resolved::method_kind(&Method::Reveal(Reveal::default()));
     v1::PresetEntry {
         name: preset.name().into(),
         summary: summary.into(),
-        method: Some(method),
-        fill: Some(v1::Fill { kind: Some(resolved::fill_kind(&fill)) }),
-        is_default,
+        method: Some(v1::Method { kind: Some(kind), preset: preset.name().into() }),
+        fill: Some(v1::Fill { kind: Some(v1::fill::Kind::Adversarial(resolved::bounded(&search))) }),
+        is_default: preset == quality::USUAL,
     }
 }
 

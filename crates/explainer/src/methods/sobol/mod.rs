@@ -134,12 +134,12 @@ impl Sobol {
         let (point, place) = ((question / self.row()) as u32, (question % self.row()) as usize);
         let cells = self.cells();
         let share = |dimension: usize| points.coordinate(point, dimension) as f32;
-        let values = match place {
+        let values: Vec<f32> = match place {
             0 => (0..cells).map(share).collect(),
             1 => (cells..2 * cells).map(share).collect(),
             _ => (0..cells).map(|i| share(if i == place - 2 { cells + i } else { i })).collect(),
         };
-        self.cells_of(values, plane, Filter::Nearest)
+        Cells::square(self.grid, values, plane, Filter::Nearest)
     }
 
     fn to_frame(&self, total: &[f64], plane: (usize, usize)) -> Vec<f32> {
@@ -147,13 +147,7 @@ impl Sobol {
         if !self.scrambled {
             return cubic(&values, (self.grid, self.grid), plane);
         }
-        let mut data = vec![0.0; plane.0 * plane.1];
-        self.cells_of(values.into(), plane, Filter::Bilinear).shares(plane.0, plane.1, &mut data);
-        data
-    }
-
-    fn cells_of(&self, values: Box<[f32]>, plane: (usize, usize), filter: Filter) -> Cells {
-        Cells { rows: self.grid, cols: self.grid, values, plane, offset: (0, 0), filter }
+        Cells::square(self.grid, values, plane, Filter::Bilinear).map().data
     }
 }
 
