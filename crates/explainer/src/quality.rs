@@ -41,11 +41,11 @@ pub fn qualities() -> [Quality; 3] {
         Quality {
             preset: Preset::Balanced,
             summary: "What most want: the sample is searched until it is clearly called otherwise.",
-            search: Bounded { max_passes: 1500, margin: 3.0, ..search.clone() },
+            search: Bounded { max_passes: 1500, margin: 3.0, grid: 96, ..search.clone() },
         },
         Quality {
             preset: Preset::Thorough,
-            summary: "The best explanation: the sample is searched with more probes, on a finer grid, and further.",
+            summary: "The best explanation: the sample is searched with more probes, and further.",
             search: Bounded { max_passes: 4000, margin: 4.0, grid: 96, pairs: 20, ..search },
         },
     ]

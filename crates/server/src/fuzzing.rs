@@ -46,6 +46,11 @@ impl Desk {
         let _ = decode::explain(request, &self.sight(), Vec::new());
     }
 
+    /// One of many requests to explain, under a name that is its own or was there before.
+    pub fn many(&self, request: v1::ExplainManyRequest, is_new: bool) {
+        let _ = decode::many(request, is_new).job(&self.sight());
+    }
+
     /// A request to evaluate.
     pub fn evaluate(&self, request: v1::EvaluateRequest) {
         let _ = decode::evaluate(request, &self.sight(), Vec::new());

@@ -36,6 +36,16 @@ fn main() -> std::io::Result<()> {
     write("request", "predict", &[&[2], predict.encode_to_vec().as_slice()].concat())?;
     write("request", "dataset", &[&[3], asked(plan(Vec::new())).encode_to_vec().as_slice()].concat())?;
 
+    let only_if = Some(v1::OnlyIf { fake_probability: Some(0.5) });
+    let request = v1::ExplainRequest {
+        request_id: "seed".into(),
+        image: PICTURE.to_vec(),
+        method: Some(v1::Method { preset: "fast".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    let many = v1::ExplainManyRequest { request: Some(request), only_if };
+    write("request", "many", &[&[4], many.encode_to_vec().as_slice()].concat())?;
+
     let failure = v1::DatasetFailure { code: "INVALID_ARGUMENT".into(), message: "no picture".into() };
     let row = |kind| v1::DatasetRow {
         id: "a".into(),

@@ -37,11 +37,12 @@ pub const TARGETS: &[Target] = &[
 /// A request, whose kind is its first byte.
 pub fn request(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    match kind % 4 {
+    match kind % 5 {
         0 => read(bytes, |request| DESK.explain(request)),
         1 => read(bytes, |request| DESK.evaluate(request)),
         2 => read(bytes, |request| DESK.predict(request)),
-        _ => read(bytes, |request| DESK.dataset(request, v1::EvaluateDatasetRequest::default())),
+        3 => read(bytes, |request| DESK.dataset(request, v1::EvaluateDatasetRequest::default())),
+        _ => read(bytes, |request| DESK.many(request, kind & 0x80 == 0)),
     }
 }
 
