@@ -40,6 +40,7 @@ RUN --mount=type=cache,id=unmask-registry,target=/usr/local/cargo/registry \
 FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS cuda
 COPY --from=build-cuda /out/ /
 COPY LICENSE /usr/share/doc/unmask/LICENSE
+COPY models/centerface /models/centerface
 COPY models/selfblend-mobilenetv2 /models/selfblend-mobilenetv2
 COPY deploy/image/unmask.toml /etc/unmask/unmask.toml
 ENV ORT_DYLIB_PATH=/usr/local/lib/onnxruntime/libonnxruntime.so \
@@ -64,6 +65,7 @@ CMD ["serve", "--config", "/etc/unmask/unmask.toml"]
 FROM debian:bookworm-slim AS cpu
 COPY --from=build-cpu /out/ /
 COPY LICENSE /usr/share/doc/unmask/LICENSE
+COPY models/centerface /models/centerface
 COPY models/selfblend-mobilenetv2 /models/selfblend-mobilenetv2
 COPY deploy/image/unmask.toml /etc/unmask/unmask.toml
 # ONNX Runtime keeps a small database in the cache directory, and calibrations lie there.

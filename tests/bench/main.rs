@@ -38,6 +38,8 @@ struct Args {
     /// Time the presets against the paper's pipeline, and nothing else
     #[arg(long, requires = "python")]
     paper: bool,
+    #[command(flatten)]
+    which: paper::Which,
     /// Only tell how many explanations with a deadline are answered in time beside others
     #[arg(long)]
     deadlines: bool,
@@ -131,7 +133,7 @@ fn main() -> anyhow::Result<()> {
     let bench = Bench { root, layout, repeats: args.repeats, requests: args.requests, tokio, runtime };
     let mut table = Table::new(&bench, &serving)?;
     if let Some(python) = args.python.as_ref().filter(|_| args.paper) {
-        paper::compare(&bench, &bench.service(&[]), python, &mut table)?;
+        paper::compare(&bench, &bench.service(&[]), &args.which, python, &mut table)?;
         return told(&table.text(), args.out.as_deref());
     }
 

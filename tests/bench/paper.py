@@ -4,9 +4,9 @@ sample picture by picture, then RISE with 4000 masks in batches of 128, or lime 
 Written from the description of their pipeline, not from their code. The session has onnxruntime's own defaults. Their noise is
 drawn by a slower routine of the same distribution; here it is drawn the fast way.
 
-Prints one line of JSON for each picture: passes and seconds of both.
+Prints a line of JSON: passes and seconds of each.
 
-    python paper.py MODEL PICTURE...
+    python paper.py MODEL PICTURE
 """
 
 import json
@@ -93,25 +93,23 @@ def lime(detector, picture, adversarial):
 
 
 def main():
-    path, *files = sys.argv[1:]
+    path, file = sys.argv[1:]
     detector = Detector(path)
-    for file in files:
-        picture = np.asarray(Image.open(file).convert("RGB")).astype(np.float32) / 255
-        x = (picture - MEAN) / STD
-        rng = np.random.default_rng(0)
-        label = int(detector(x[None])[0].argmax())
+    picture = np.asarray(Image.open(file).convert("RGB")).astype(np.float32) / 255
+    x = (picture - MEAN) / STD
+    rng = np.random.default_rng(0)
+    label = int(detector(x[None])[0].argmax())
+    detector.passes, started = 0, time.perf_counter()
+    adversarial = attack(detector, x, rng)
+    told = {"search": {"passes": detector.passes, "seconds": time.perf_counter() - started}}
+    for name, explain in (
+        ("rise", lambda: rise(detector, x, adversarial, label, rng)),
+        ("lime", lambda: lime(detector, picture, adversarial * STD + MEAN)),
+    ):
         detector.passes, started = 0, time.perf_counter()
-        adversarial = attack(detector, x, rng)
-        search = {"passes": detector.passes, "seconds": time.perf_counter() - started}
-        told = {"search": search}
-        for name, explain in (
-            ("rise", lambda: rise(detector, x, adversarial, label, rng)),
-            ("lime", lambda: lime(detector, picture, adversarial * STD + MEAN)),
-        ):
-            detector.passes, started = 0, time.perf_counter()
-            explain()
-            told[name] = {"passes": detector.passes, "seconds": time.perf_counter() - started}
-        print(json.dumps(told), flush=True)
+        explain()
+        told[name] = {"passes": detector.passes, "seconds": time.perf_counter() - started}
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

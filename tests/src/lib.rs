@@ -58,6 +58,17 @@ impl Root {
         Self(dir)
     }
 
+    /// Links the face detector that ships as well.
+    ///
+    /// # Panics
+    /// When the file system refuses.
+    #[must_use]
+    pub fn with_faces(self) -> Self {
+        let path = project("models/centerface");
+        std::os::unix::fs::symlink(path, self.0.path().join("centerface")).expect("a link");
+        self
+    }
+
     /// A configuration over this root; the shipped detector is the default.
     ///
     /// # Panics

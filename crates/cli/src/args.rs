@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Evaluate(Box<Evaluate>),
     /// Ask again for an explanation that was kept as JSON, and tell what is the same; the exit code is 0 where all is
     Reproduce(Reproduce),
+    /// Find the faces in pictures, and what a detector wants to see of each
+    Faces(Faces),
     /// Score pictures, one forward pass each
     Predict(Predict),
     /// List model versions, how they run here, and why others are refused
@@ -142,12 +144,43 @@ pub(crate) struct Subject {
     /// Part of each picture, in pixels of the picture as displayed; default: all of it
     #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = crop)]
     pub(crate) crop: Option<[u32; 4]>,
+    /// Look for faces first, and take what the model wants to see of the largest or of each, in place of --crop; of all, the files
+    /// are STEM-1.json and so on, the largest face first
+    #[arg(long, value_enum, value_name = "WHICH", conflicts_with = "crop")]
+    pub(crate) face: Option<Which>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
     /// Share beside other requests at a server [default: normal]
     #[arg(long, value_enum, value_name = "CLASS")]
     pub(crate) priority: Option<Priority>,
+}
+
+/// Which faces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Which {
+    /// The largest
+    Largest,
+    /// Each
+    All,
+}
+
+#[derive(Group)]
+pub(crate) struct Faces {
+    /// Pictures: JPEG, PNG or still WebP
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<PathBuf>,
+    /// The model that finds faces, such as centerface@1; default: the server's
+    #[arg(long, value_name = "NAME[@VERSION]")]
+    pub(crate) face_model: Option<String>,
+    /// The detector that the crops are for; default: the default model's latest version
+    #[arg(long, value_name = "NAME[@VERSION]")]
+    pub(crate) model: Option<String>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Where,
 }
 
 #[derive(Group)]

@@ -176,6 +176,16 @@ impl Client {
         })
     }
 
+    pub(crate) async fn faces(
+        &self,
+        request: v1::DetectFacesRequest,
+    ) -> anyhow::Result<v1::DetectFacesResponse> {
+        read(match self {
+            Self::InProcess(service) => service.detect_faces(Request::new(request)).await,
+            Self::Remote(clients) => clients.explanations.clone().detect_faces(request).await,
+        })
+    }
+
     pub(crate) async fn predict(&self, request: v1::PredictRequest) -> anyhow::Result<v1::PredictResponse> {
         read(match self {
             Self::InProcess(service) => service.predict(Request::new(request)).await,

@@ -12,13 +12,16 @@ use unmask_protocol::v1::explain_stream_response::Kind;
 
 use crate::args::Explain;
 use crate::client::{Client, crop, selector};
-use crate::{fields, files, many, text};
+use crate::{faces, fields, files, many, text};
 
 pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
     let (paths, together) = match args.subject.images.as_slice() {
         [dir] if dir.is_dir() => (many::pictures(dir)?, true),
         images => (images.to_vec(), args.only_if.is_some()),
     };
+    if together && args.subject.face.is_some() {
+        bail!("--face is for pictures that are named one by one, without --only-if");
+    }
     let stems = stems(&paths)?;
     let template = request(&args)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
@@ -54,14 +57,20 @@ async fn one(
     bar: &ProgressBar,
 ) -> anyhow::Result<String> {
     let image = std::fs::read(path).context("cannot read the picture")?;
-    let answer =
-        client.explain_live(v1::ExplainRequest { image, ..template.clone() }, |news| show(bar, news)).await?;
-    let written = files::write(&args.out, stem, &answer)?;
-    if args.subject.json {
-        return Ok(serde_json::to_string(&files::summary(&answer)?)? + "\n");
+    let mut printed = String::new();
+    for seen in faces::seen(client, &args.subject, &image).await? {
+        let request = v1::ExplainRequest { image: image.clone(), crop: seen.crop, ..template.clone() };
+        let answer = client.explain_live(request, |news| show(bar, news)).await?;
+        let written = files::write(&args.out, &seen.stem(stem), &answer)?;
+        if args.subject.json {
+            printed += &(serde_json::to_string(&files::summary(&answer)?)? + "\n");
+            continue;
+        }
+        let names: Vec<_> = written.iter().map(|p| p.display().to_string()).collect();
+        let name = seen.told(&path.display().to_string());
+        printed += &format!("{}  wrote {}\n", text::explanation(&name, &answer)?, names.join(", "));
     }
-    let names: Vec<_> = written.iter().map(|p| p.display().to_string()).collect();
-    Ok(format!("{}  wrote {}\n", text::explanation(&path.display().to_string(), &answer)?, names.join(", ")))
+    Ok(printed)
 }
 
 /// How far it is, and how sure of what it has found so far.

@@ -9,6 +9,7 @@ mod config;
 mod doctor;
 mod evaluate;
 mod explain;
+mod faces;
 mod fields;
 mod files;
 mod list;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             Command::Serve(serve) => serve::run(serve).await,
             Command::Explain(explain) => explain::run(*explain).await,
             Command::Evaluate(evaluate) => evaluate::run(*evaluate).await,
+            Command::Faces(faces) => faces::run(faces).await,
             Command::Predict(predict) => predict::run(predict).await,
             Command::Reproduce(args) => reproduce::run(args).await,
             Command::Models(Models { action: Some(ModelsAction::Calibrate(args)), .. }) => {

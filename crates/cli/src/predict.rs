@@ -1,29 +1,33 @@
 //! `unmask predict`.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use unmask_protocol::v1;
 
 use crate::args::Predict;
-use crate::client::{Client, crop, selector};
-use crate::{fields, text};
+use crate::client::{Client, selector};
+use crate::{faces, fields, text};
 
 pub(crate) async fn run(args: Predict) -> anyhow::Result<ExitCode> {
     let client = Client::open(&args.place).await?;
     let (mut out, mut failed) = (std::io::stdout(), false);
     for path in &args.subject.images {
         let name = path.display().to_string();
-        match score(&client, &args, path).await {
-            Ok(answer) if args.subject.json => {
-                writeln!(out, "{}", fields::json("PredictResponse", &answer)?)?
+        let scored = async {
+            let image = std::fs::read(path).context("cannot read the picture")?;
+            let mut answers = Vec::new();
+            for seen in faces::seen(&client, &args.subject, &image).await? {
+                let answer = score(&client, &args, image.clone(), seen.crop).await?;
+                answers.push((seen.told(&name), answer));
             }
-            Ok(answer) => {
-                let prediction = answer.prediction.unwrap_or_default();
-                writeln!(out, "{name}: {}; {}", text::verdict(&prediction), text::scores(&prediction))?;
-                for warning in answer.warnings {
-                    writeln!(out, "  note: {warning}")?;
+            anyhow::Ok(answers)
+        };
+        match scored.await {
+            Ok(answers) => {
+                for (name, answer) in answers {
+                    print(&mut out, &name, answer, args.subject.json)?;
                 }
             }
             Err(error) => {
@@ -35,16 +39,30 @@ pub(crate) async fn run(args: Predict) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+fn print(out: &mut impl Write, name: &str, answer: v1::PredictResponse, json: bool) -> anyhow::Result<()> {
+    if json {
+        writeln!(out, "{}", fields::json("PredictResponse", &answer)?)?;
+        return Ok(());
+    }
+    let prediction = answer.prediction.unwrap_or_default();
+    writeln!(out, "{name}: {}; {}", text::verdict(&prediction), text::scores(&prediction))?;
+    for warning in answer.warnings {
+        writeln!(out, "  note: {warning}")?;
+    }
+    Ok(())
+}
+
 async fn score(
     client: &Client,
     args: &Predict,
-    path: &std::path::Path,
+    image: Vec<u8>,
+    crop: Option<v1::Box>,
 ) -> anyhow::Result<v1::PredictResponse> {
     let request = v1::PredictRequest {
         request_id: String::new(),
-        image: std::fs::read(path).context("cannot read the picture")?,
+        image,
         model: selector(args.subject.model.as_deref()),
-        crop: crop(args.subject.crop),
+        crop,
         priority: crate::args::priority(args.subject.priority),
     };
     client.predict(request).await

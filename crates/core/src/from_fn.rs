@@ -35,7 +35,7 @@ impl<F: Fn(&[f32]) -> Vec<f32>> Forward for FromFn<F> {
                 item.expand(&round.image, &round.fill, self.spec.input.layout, &mut pixels);
                 logits.extend((self.logits)(&pixels));
             }
-            if fold(number, Scores::new(self.spec.classes(), logits)).is_break() {
+            if fold(number, Scores::new(self.spec.row_len(), logits)).is_break() {
                 return Ok(Ended::Stopped);
             }
         }

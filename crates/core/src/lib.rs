@@ -35,7 +35,10 @@ pub use ranks::{Ranks, order};
 pub use rng::{Draws, Stream, philox4x32};
 pub use round::{ROUND, Round};
 pub use scores::{Scores, highest, log_sum_exp, softmax};
-pub use spec::{Activation, Colour, Group, InputSpec, Layout, ModelSpec, OutputSpec, PictureKind, Resize};
+pub use spec::{
+    Activation, Colour, FACE_VALUES, Group, InputSpec, Layout, ModelSpec, OutputSpec, PictureKind, Resize,
+    Task,
+};
 pub use target::{Scale, Target};
 pub use tensor::{ShapeError, Tensor};
 pub use upsample::cubic;

@@ -13,6 +13,8 @@ pub struct ModelSpec {
     pub summary: String,
     /// SPDX expression.
     pub licence: String,
+    /// What it tells of a picture.
+    pub task: Task,
     /// How pixels enter.
     pub input: InputSpec,
     /// How scores leave.
@@ -20,6 +22,26 @@ pub struct ModelSpec {
     /// Named sets of classes.
     pub groups: Vec<Group>,
 }
+
+/// What a model tells of a picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Task {
+    /// A score for each class.
+    Classes,
+    /// Where faces are: rows of [`FACE_VALUES`] numbers, zeros where there is none.
+    Faces {
+        /// Faces that there is room for.
+        most: usize,
+        /// Side of what others mean by a face, brow to chin and ear to ear, over the larger side of this model's box.
+        scale: f64,
+        /// How far its middle lies below that of the box, over the larger side.
+        drop: f64,
+    },
+}
+
+/// Numbers that tell of a face: how surely it is one, left, top, right and bottom of its box, then x and y of the left eye in the
+/// picture, the right eye, the tip of the nose and the corners of the mouth, left and right. Places are parts of the model's frame.
+pub const FACE_VALUES: usize = 15;
 
 /// How a picture becomes the model's input.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,6 +157,7 @@ impl ModelSpec {
             digest: String::new(),
             summary: String::new(),
             licence: String::new(),
+            task: Task::Classes,
             input: InputSpec {
                 name: "input".into(),
                 layout: Layout::Nchw,
@@ -176,7 +199,23 @@ impl ModelSpec {
 
     /// Values in one row of the graph's own output.
     pub fn output_len(&self) -> usize {
-        if self.output.single.is_some() { 1 } else { self.classes() }
+        if self.output.single.is_some() { 1 } else { self.row_len() }
+    }
+
+    /// Values in one row of [`Scores`](crate::Scores).
+    pub fn row_len(&self) -> usize {
+        match self.task {
+            Task::Classes => self.classes(),
+            Task::Faces { most, .. } => most * FACE_VALUES,
+        }
+    }
+
+    /// Rows of scores from rows of the graph's own output: logits of every class, or faces as they are.
+    pub fn scores(&self, raw: &[f32]) -> Vec<f32> {
+        match self.task {
+            Task::Classes => self.output.logits(raw),
+            Task::Faces { .. } => raw.to_vec(),
+        }
     }
 }
 

@@ -29,12 +29,12 @@ pub fn qualities() -> [Quality; 3] {
             preset: Preset::Fast,
             summary: "The fewest passes with which an explanation is still good: the sample is changed by larger steps, and searched briefly.",
             search: Bounded {
-                max_passes: 105,
-                bound: 32.0,
+                max_passes: 200,
+                bound: 24.0,
                 margin: 2.0,
-                pairs: 8,
+                pairs: 6,
                 grid: 96,
-                step: 10.0,
+                step: 8.0,
                 ..search.clone()
             },
         },

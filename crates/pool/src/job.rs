@@ -158,7 +158,7 @@ impl Job {
             return Ok(Flight { number: None, rows, whole });
         }
         let number = self.rounds.fetch_add(1, Ordering::Relaxed);
-        self.answers.expect(number, unique.len(), self.spec.classes());
+        self.answers.expect(number, unique.len(), self.spec.row_len());
         self.place.submit(number, Round { image, fill, items: unique })?;
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.first_question.get_or_insert_with(Instant::now);
@@ -191,14 +191,14 @@ impl Job {
             known.push((Arc::downgrade(&picture), row(at).to_vec()));
         }
         drop(known);
-        let mut logits = Vec::with_capacity(rows.len() * self.spec.classes());
+        let mut logits = Vec::with_capacity(rows.len() * self.spec.row_len());
         for source in &rows {
             match source {
                 Row::Run(at) => logits.extend_from_slice(row(*at)),
                 Row::Known(known) => logits.extend_from_slice(known),
             }
         }
-        Ok(Waited::Scores(Scores::new(self.spec.classes(), logits)))
+        Ok(Waited::Scores(Scores::new(self.spec.row_len(), logits)))
     }
 
     fn affords(&self, rows: usize) -> bool {

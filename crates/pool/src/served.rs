@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use unmask_core::{ForwardError, ModelSpec};
+use unmask_core::{ForwardError, ModelSpec, Task};
 use unmask_registry::{Candidate, External, Golden};
 
 use crate::answers::Answers;
@@ -56,6 +56,15 @@ pub enum Calibrating {
 /// other device.
 const BATCH: usize = 8;
 
+/// Most pictures in one batch where nothing is configured. Faces are looked for once a picture, in one that is many times as large as
+/// what detectors see: a batch would wait and win nothing.
+fn usual_batch(spec: &ModelSpec) -> usize {
+    match spec.task {
+        Task::Classes => BATCH,
+        Task::Faces { .. } => 1,
+    }
+}
+
 impl Settings {
     /// Bytes of memory that a model is expected to take while it is loaded, before anything of it is opened: for each session
     /// twice the model file (the graph and what the library makes of it), and for each worker two buffers of the largest batch.
@@ -64,7 +73,7 @@ impl Settings {
         let usual = |device: Device| Layout {
             workers: self.workers.unwrap_or_else(|| usual_workers(device)),
             threads: 1,
-            batch: self.batch.unwrap_or(BATCH),
+            batch: self.batch.unwrap_or(usual_batch(spec)),
         };
         let taken = |layout: Layout| {
             let buffers = 2 * layout.batch as u64 * spec.picture_len() as u64 * size_of::<f32>() as u64;
@@ -282,9 +291,9 @@ impl Source {
         let default = Layout {
             workers: settings.workers.unwrap_or_else(|| usual_workers(asked)),
             threads: settings.threads.unwrap_or(1),
-            batch: settings.batch.unwrap_or(BATCH),
+            batch: settings.batch.unwrap_or(usual_batch(&self.spec)),
         };
-        if settings.calibration == Calibrating::Off {
+        if settings.calibration == Calibrating::Off || self.spec.task != Task::Classes {
             return Ok((default, None));
         }
         // What stands in for a device that is not there is what is timed.
@@ -335,7 +344,8 @@ impl Source {
         layout: Layout,
         settings: &Settings,
     ) -> Result<Shown, LoadError> {
-        let settled = probe(&self.spec, &self.golden, backend, settings.batch.unwrap_or(BATCH))?;
+        let settled =
+            probe(&self.spec, &self.golden, backend, settings.batch.unwrap_or(usual_batch(&self.spec)))?;
         match settled.batching {
             Batching::Any(most) if most != layout.batch => {
                 let own = probe(&self.spec, &self.golden, backend, layout.batch)?;

@@ -170,7 +170,7 @@ impl Runner {
             match row.iter().find(|v| !v.is_finite()) {
                 Some(value) => fail(queue, std::slice::from_ref(item), &format!("got a score of {value}")),
                 None => {
-                    let logits = spec.output.logits(row);
+                    let logits = spec.scores(row);
                     item.answers.row(item.number, item.index, &logits, share, started);
                 }
             }

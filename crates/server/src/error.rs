@@ -26,8 +26,10 @@ pub enum StartError {
     #[error("no model serves: {0}")]
     NoModel(String),
     /// The configured default is not among the models that serve.
-    #[error("models.default is \"{name}\", models that serve are {served}")]
+    #[error("{key} is \"{name}\", models of that kind that serve are {served}")]
     NoDefault {
+        /// The key.
+        key: &'static str,
         /// The configured name.
         name: String,
         /// Names that serve.

@@ -1,5 +1,6 @@
 //! Pixels in the model's units.
 
+use image::RgbImage;
 use unmask_core::{Colour, InputSpec, Tensor};
 
 use super::{Picture, Rect, resize};
@@ -19,7 +20,25 @@ pub fn to_tensor(picture: &Picture, crop: Rect, input: &InputSpec) -> Tensor {
         picture.height()
     );
     let size = (input.width as u32, input.height as u32);
-    let pixels = resize(picture.pixels(), crop, size, input.resize, input.antialias);
+    in_units(&resize(picture.pixels(), crop, size, input.resize, input.antialias), input)
+}
+
+/// All of a picture without a change of its shape: as large as fits into the top left of the model's frame, on black; and how many
+/// pixels of the picture one of the frame is.
+pub fn to_fit(picture: &Picture, input: &InputSpec) -> (Tensor, f64) {
+    let (width, height) = (picture.width(), picture.height());
+    let across = f64::from(width) / input.width as f64;
+    let scale = across.max(f64::from(height) / input.height as f64);
+    let side = |length: u32, most: usize| ((f64::from(length) / scale).round() as u32).clamp(1, most as u32);
+    let size = (side(width, input.width), side(height, input.height));
+    let small = resize(picture.pixels(), Rect::whole(width, height), size, input.resize, input.antialias);
+    let mut framed = RgbImage::new(input.width as u32, input.height as u32);
+    image::imageops::replace(&mut framed, &small, 0, 0);
+    (in_units(&framed, input), scale)
+}
+
+/// Pixels of the model's size in its units.
+fn in_units(pixels: &RgbImage, input: &InputSpec) -> Tensor {
     // The order of the channels is its own inverse.
     let sources = rgb_channels(input);
     let mut data = Vec::with_capacity(3 * input.height * input.width);
@@ -63,7 +82,7 @@ fn units(input: &InputSpec, channel: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use image::{Rgb, RgbImage};
+    use image::Rgb;
     use unmask_core::{Layout, PictureKind, Resize};
 
     use super::*;
@@ -138,5 +157,19 @@ mod tests {
         let tensor = Tensor::constant(&[-3.0, f32::INFINITY, f32::NAN], 1, 2);
         assert_eq!(to_pixels(&tensor, &spec), [[0, 255, 0]; 2]);
         assert_eq!(to_pixels(&Tensor::constant(&[0.5, 0.4999, 1.2], 1, 1), &spec), [[128, 127, 255]]);
+    }
+
+    #[test]
+    fn a_picture_that_is_fitted_keeps_its_shape_and_leaves_black() {
+        // Red, 4 x 2 pixels, into a frame of 3 x 2.
+        let picture = Picture::new(RgbImage::from_pixel(4, 2, Rgb([255, 0, 0])));
+        let input = InputSpec { width: 3, mean: [0.0; 3], std: [1.0; 3], ..input(Colour::Rgb, (0.0, 255.0)) };
+        let (tensor, scale) = to_fit(&picture, &input);
+        assert_eq!(scale, 4.0 / 3.0);
+        // Two rows of four pixels become a row and a half, which is two.
+        assert_eq!(tensor.channel(0), [255.0; 6]);
+        let picture = Picture::new(RgbImage::from_pixel(6, 2, Rgb([255, 0, 0])));
+        let (tensor, scale) = to_fit(&picture, &input);
+        assert_eq!((tensor.channel(0), scale), (&[255.0, 255.0, 255.0, 0.0, 0.0, 0.0][..], 2.0));
     }
 }

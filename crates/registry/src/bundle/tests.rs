@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use unmask_core::{Activation, Colour, Group, InputSpec, Layout, OutputSpec, PictureKind, Resize};
+use unmask_core::{Activation, Colour, Group, InputSpec, Layout, OutputSpec, PictureKind, Resize, Task};
 
 use super::*;
 use crate::testing::{Bundle, npy};
@@ -23,6 +23,7 @@ fn a_right_bundle_becomes_a_candidate_word_by_word() {
         digest: sha256(&bundle.model),
         summary: "tells nothing apart".into(),
         licence: "Apache-2.0".into(),
+        task: Task::Classes,
         input: InputSpec {
             name: "picture".into(),
             layout: Layout::Nchw,

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use unmask_core::{
-    Activation, Colour, Group, InputSpec, Layout, ModelSpec, OutputSpec, PictureKind, Resize, Violation,
+    Activation, Colour, Group, InputSpec, Layout, ModelSpec, OutputSpec, PictureKind, Resize, Task, Violation,
 };
 
 use super::checks::Checks;
-use super::{Expected, Listed, Manifest, typed};
+use super::{Expected, Listed, Manifest, faces, typed};
 use crate::bundle::{MANIFEST, MODEL, identity};
 use crate::words::{listed, quoted};
 
@@ -16,7 +16,7 @@ use crate::words::{listed, quoted};
 const SIDE: RangeInclusive<i64> = 8..=896;
 const FACE_FACTOR: RangeInclusive<f64> = 0.5..=4.0;
 const LABELS: RangeInclusive<usize> = 2..=1000;
-const GOLDEN_ROWS: RangeInclusive<usize> = 1..=16;
+pub(super) const GOLDEN_ROWS: RangeInclusive<usize> = 1..=16;
 /// Files of external data.
 const FILES: usize = 16;
 /// Bytes of one of them, and of all together.
@@ -36,16 +36,28 @@ pub(super) fn read(typed: typed::Manifest, name: &str, version: &str) -> Result<
     let licence = checks.line("licence", typed.licence);
     let sha256 = checks.digest("sha256", typed.sha256);
     let external = external(&mut checks, typed.external);
+    let input = input(&mut checks, typed.input);
+    // What is meant by a word that is none is seen from what follows it.
+    let finds_faces = task(&mut checks, typed.task).unwrap_or(typed.output.faces.is_some());
+    let (task, output) = if finds_faces {
+        faces::output(&mut checks, typed.output)
+    } else {
+        (Task::Classes, output(&mut checks, typed.output))
+    };
     let spec = ModelSpec {
         name,
         version,
         summary,
         licence,
         digest: identity(&sha256, &external),
-        input: input(&mut checks, typed.input),
-        output: output(&mut checks, typed.output),
+        task,
+        input,
+        output,
         groups: Vec::new(),
     };
+    if spec.task != Task::Classes {
+        faces::rest(&mut checks, &spec.input, typed.groups.is_empty());
+    }
     let groups = groups(&mut checks, typed.groups, &spec.output.labels);
     let spec = ModelSpec { groups, ..spec };
     let golden = golden(&mut checks, typed.golden, &spec);
@@ -53,6 +65,14 @@ pub(super) fn read(typed: typed::Manifest, name: &str, version: &str) -> Result<
         Ok(Manifest { spec, sha256, external, golden })
     } else {
         Err(checks.violations)
+    }
+}
+
+/// Whether the model finds faces; `None` where that cannot be told.
+fn task(checks: &mut Checks, typed: Option<String>) -> Option<bool> {
+    match typed {
+        None => Some(false),
+        typed => checks.word("task", typed, &[("classes", false), ("faces", true)]),
     }
 }
 
@@ -154,6 +174,14 @@ fn picture(checks: &mut Checks, typed: Option<String>, factor: Option<f64>) -> P
 }
 
 fn output(checks: &mut Checks, typed: typed::Output) -> OutputSpec {
+    let of_faces = [
+        ("output.faces", typed.faces.is_some()),
+        ("output.face_scale", typed.face_scale.is_some()),
+        ("output.face_drop", typed.face_drop.is_some()),
+    ];
+    for (field, _) in of_faces.iter().filter(|(_, is_there)| *is_there) {
+        checks.refuse(field, "got one, allowed only with task \"faces\": remove it");
+    }
     let activations =
         [("none", Activation::None), ("softmax", Activation::Softmax), ("sigmoid", Activation::Sigmoid)];
     let name = checks.line("output.name", typed.name);
@@ -243,7 +271,23 @@ fn groups(checks: &mut Checks, typed: BTreeMap<String, Vec<String>>, labels: &[S
 
 fn golden(checks: &mut Checks, typed: typed::Golden, spec: &ModelSpec) -> Expected {
     let file = checks.file_name("golden.input", typed.input);
-    let (rows, scores) = scores(checks, typed.scores, spec);
+    let (rows, scores) = match spec.task {
+        Task::Classes => {
+            if typed.faces.is_some() {
+                checks.refuse("golden.faces", "got some, allowed only with task \"faces\": remove it");
+            }
+            scores(checks, typed.scores, spec)
+        }
+        Task::Faces { most, .. } => {
+            if typed.scores.is_some() {
+                checks.refuse(
+                    "golden.scores",
+                    "got some, a model with task \"faces\" has golden.faces: remove it",
+                );
+            }
+            faces::golden(checks, typed.faces, most)
+        }
+    };
     let allowed = format!("a number above 0 and at most {LOOSEST}");
     let close = |v: f64| v as f32 > 0.0 && v <= LOOSEST;
     let tolerance = checks.real("golden.tolerance", typed.tolerance, close, &allowed) as f32;

@@ -2,6 +2,7 @@
 //! is known to be usable. Whatever is wrong in the second stage is reported together.
 
 mod checks;
+mod faces;
 mod meant;
 #[cfg(test)]
 mod tests;

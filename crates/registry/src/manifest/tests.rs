@@ -1,4 +1,4 @@
-use unmask_core::Draws;
+use unmask_core::{Draws, Task};
 
 use super::*;
 use crate::testing::{self, Bundle, DIGEST};
@@ -298,6 +298,63 @@ fn a_graph_of_one_value_speaks_for_one_of_two_labels() {
     ] {
         assert_eq!(single(activation, labels, scores).unwrap_err().reason(), reason);
     }
+}
+
+/// The right manifest of a model that finds faces.
+fn of_faces() -> String {
+    let face: Vec<String> = (0..15).map(|i| format!("0.{i:02}")).collect();
+    let bundle = Bundle::new("model", "1")
+        .spoil("schema = 1", "schema = 1\ntask = \"faces\"")
+        .spoil("picture = \"face\"\nface_factor = 1.35", "picture = \"whole\"")
+        .spoil(
+            "activation = \"softmax\"\nlabels = [\"blend\", \"real\", \"swap\"]\nreal = \"real\"",
+            "faces = 3\nface_drop = 0.25",
+        )
+        .spoil("[groups]\nfake = [\"swap\", \"blend\"]\n", "")
+        .spoil("scores = [[0.0, 1.0, 2.0], [3, 4, 5]]", &format!("faces = [[[{}]], []]", face.join(", ")));
+    bundle.manifest.replace(DIGEST, &"0".repeat(64))
+}
+
+#[test]
+fn a_model_that_finds_faces_has_rows_of_faces_and_no_classes() {
+    let manifest = read(&of_faces(), "model", "1").unwrap();
+    assert_eq!(manifest.spec.task, Task::Faces { most: 3, scale: 1.0, drop: 0.25 });
+    assert_eq!((manifest.spec.row_len(), manifest.spec.output_len()), (45, 45));
+    assert_eq!((manifest.golden.rows, manifest.golden.scores.len()), (2, 90));
+    assert_eq!((manifest.golden.scores[14], manifest.golden.scores[15]), (0.14, 0.0));
+    for (from, to, reason) in [
+        ("\"faces\"", "\"boxes\"", "task: got \"boxes\", allowed is one of \"classes\", \"faces\""),
+        ("faces = 3", "faces = 0", "output.faces: got 0, allowed is 1 to 256"),
+        ("faces = 3\n", "", "output.faces: missing, allowed is 1 to 256"),
+        (
+            "faces = 3\nface_drop = 0.25",
+            "faces = 3\nreal = \"real\"",
+            "output.real: got one, a model with task \"faces\" has no classes: remove it",
+        ),
+        (
+            "\"whole\"",
+            "\"face\"\nface_factor = 1.35",
+            "input.picture: got \"face\", a model with task \"faces\" sees the \"whole\" picture",
+        ),
+        (
+            "[golden]",
+            "[groups]\na = [\"b\"]\n[golden]",
+            "groups: got some, a model with task \"faces\" has no classes: remove them",
+        ),
+        ("0.13, 0.14", "0.13", "golden.faces: got 14 values for a face of picture 0, allowed is 15"),
+        ("0.14", "nan", "golden.faces: got NaN in picture 0, allowed is a finite float32"),
+        (
+            "]], []]",
+            &format!("]]{}]", ", []".repeat(16)),
+            "golden.faces: got faces of 17 pictures, allowed is 1 to 16",
+        ),
+    ] {
+        let text = of_faces().replacen(from, to, 1);
+        let got = read(&text, "model", "1").unwrap_err().reason();
+        assert_eq!(got, format!("model.toml: {reason}"));
+    }
+    let classes = check("[output]", "[output]\nfaces = 3");
+    assert_eq!(classes, ["output.faces: got one, allowed only with task \"faces\": remove it"]);
 }
 
 #[test]

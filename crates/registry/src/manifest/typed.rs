@@ -9,6 +9,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Manifest {
     pub(super) schema: Option<i64>,
+    pub(super) task: Option<String>,
     pub(super) name: Option<String>,
     pub(super) version: Option<String>,
     pub(super) summary: Option<String>,
@@ -54,6 +55,9 @@ pub(super) struct Output {
     pub(super) labels: Option<Vec<String>>,
     pub(super) real: Option<String>,
     pub(super) single: Option<String>,
+    pub(super) faces: Option<i64>,
+    pub(super) face_scale: Option<f64>,
+    pub(super) face_drop: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,5 +65,6 @@ pub(super) struct Output {
 pub(super) struct Golden {
     pub(super) input: Option<String>,
     pub(super) scores: Option<Vec<Vec<f64>>>,
+    pub(super) faces: Option<Vec<Vec<Vec<f64>>>>,
     pub(super) tolerance: Option<f64>,
 }

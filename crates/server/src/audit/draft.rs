@@ -13,7 +13,7 @@ use unmask_registry::sha256;
 
 use super::json::{ascii, json};
 use super::record::{ANONYMOUS, Model, Passes, Record, SCHEMA, Said};
-use crate::decode::{EvaluateJob, ExplainJob, Subject};
+use crate::decode::{EvaluateJob, ExplainJob, FacesJob, Subject};
 use crate::encode;
 
 /// Whoever asks, as far as that is known.
@@ -84,6 +84,10 @@ impl Draft {
         self.learn(subject, || json("Resolved", &v1::Resolved { crop, ..v1::Resolved::default() }));
     }
 
+    pub(crate) fn faces(&self, job: &FacesJob) {
+        self.learn_of(job.finder.spec(), || json("Resolved", &v1::Resolved::default()));
+    }
+
     pub(crate) fn explain(&self, job: &ExplainJob) {
         self.learn(&job.subject, || json("Resolved", &encode::resolved(job)));
     }
@@ -95,8 +99,12 @@ impl Draft {
     }
 
     fn learn(&self, subject: &Subject, resolved: impl FnOnce() -> Json) {
+        self.learn_of(subject.served.spec(), resolved);
+    }
+
+    fn learn_of(&self, spec: &ModelSpec, resolved: impl FnOnce() -> Json) {
         if let Some(mut known) = self.known() {
-            let ModelSpec { name, version, digest, .. } = &**subject.served.spec();
+            let ModelSpec { name, version, digest, .. } = spec;
             let (name, version, sha256) = (name.clone(), version.clone(), digest.clone());
             known.model = Some(Model { name, version, sha256 });
             known.resolved = resolved();

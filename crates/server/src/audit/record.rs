@@ -73,6 +73,12 @@ pub(crate) trait Decision {
     fn said(&self) -> Said<'_>;
 }
 
+impl Decision for v1::DetectFacesResponse {
+    fn said(&self) -> Said<'_> {
+        Said { cost: self.cost.as_ref(), ..Said::default() }
+    }
+}
+
 impl Decision for v1::PredictResponse {
     fn said(&self) -> Said<'_> {
         Said {

@@ -18,6 +18,8 @@ pub struct Models {
     pub root: PathBuf,
     /// Name that a request without a model gets. Needed when more than one name is served.
     pub default: Option<String>,
+    /// Name of the model that finds faces where a request names none. Needed when more than one that does is served.
+    pub faces: Option<String>,
     /// Operators that models may use beside those that are always allowed, such as If.
     pub operators: Vec<String>,
     /// Operator domains that models may use beside ONNX's own, such as com.microsoft.
@@ -60,11 +62,12 @@ pub enum ProbeWord {
 
 impl Default for Models {
     fn default() -> Self {
-        let (default, operators, domains, probe, program) = Default::default();
+        let (default, faces, operators, domains, probe, program) = Default::default();
         let (pinned, memory_bytes, workers) = Default::default();
         Self {
             root: "models".into(),
             default,
+            faces,
             operators,
             domains,
             probe,

@@ -2,6 +2,7 @@
 
 mod dataset;
 mod evaluation;
+mod faces;
 mod fill;
 mod many;
 mod method;
@@ -26,6 +27,7 @@ pub(crate) use self::dataset::{DatasetJob, FigurePlace, Item, Known, dataset, it
 pub(crate) use self::evaluation::{
     CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate, evaluate_item,
 };
+pub(crate) use self::faces::{FacesJob, faces};
 pub(crate) use self::fill::FillChoice;
 pub(crate) use self::many::{ManyItem, many};
 pub(crate) use self::metric::Measure;
@@ -232,10 +234,10 @@ fn usual_scale(method: &Method, preset: Preset) -> Scale {
 }
 
 /// The job, or everything that is wrong with it. A model that is not served is NOT_FOUND only where nothing else is wrong.
-fn finish<T>(
-    model: Result<Arc<Served>, RequestError>,
+fn finish<M, T>(
+    model: Result<M, RequestError>,
     mut violations: Vec<Violation>,
-    job: impl FnOnce(Arc<Served>) -> Option<T>,
+    job: impl FnOnce(M) -> Option<T>,
 ) -> Result<T, RequestError> {
     match model {
         Err(error) if violations.is_empty() => Err(error),

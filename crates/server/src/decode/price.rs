@@ -5,7 +5,7 @@ use unmask_explainer::image;
 use unmask_explainer::metrics::Size;
 
 use super::evaluation::CONTROLS;
-use super::{EvaluateJob, ExplainJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject};
+use super::{EvaluateJob, ExplainJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject};
 use crate::admission::Price;
 
 /// A job that costs something.
@@ -15,6 +15,12 @@ pub(crate) trait Priced {
 }
 
 impl Priced for Subject {
+    fn price(&self, limits: &image::Limits) -> Price {
+        Price { passes: 1, bytes: decoding(&self.image, limits) }
+    }
+}
+
+impl Priced for FacesJob {
     fn price(&self, limits: &image::Limits) -> Price {
         Price { passes: 1, bytes: decoding(&self.image, limits) }
     }

@@ -1,6 +1,6 @@
 //! A model version and its state.
 
-use unmask_core::PictureKind;
+use unmask_core::{PictureKind, Task};
 use unmask_pool::{Batching, Layout, Served};
 use unmask_protocol::v1;
 
@@ -32,7 +32,7 @@ pub(crate) fn model(listed: Listed<'_>) -> v1::Model {
         summary: spec.summary.clone(),
         licence: spec.licence.clone(),
         labels: spec.output.labels.clone(),
-        real_label: label(&spec.output.real),
+        real_label: spec.output.labels.get(spec.output.real).cloned().unwrap_or_default(),
         groups: spec
             .groups
             .iter()
@@ -44,6 +44,11 @@ pub(crate) fn model(listed: Listed<'_>) -> v1::Model {
         face_factor,
         is_default: listed.is_default,
         serving,
+        task: match spec.task {
+            Task::Classes => v1::ModelTask::Classes,
+            Task::Faces { .. } => v1::ModelTask::Faces,
+        }
+        .into(),
     }
 }
 

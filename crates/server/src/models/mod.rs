@@ -16,12 +16,13 @@ mod watch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use unmask_core::Violation;
+use unmask_core::{Task, Violation};
 use unmask_pool::Served;
 use unmask_protocol::v1;
 
 use self::load::Loader;
 use self::shelf::Shelf;
+use self::snapshot::Wanted;
 pub(crate) use self::snapshot::{Listed, State};
 use self::version::Refusal;
 pub(crate) use self::watch::Watching;
@@ -35,6 +36,8 @@ pub(crate) struct Models {
     shelf: Arc<Shelf>,
     /// What a request without a name gets: settled at the start, whatever comes later.
     default: Option<String>,
+    /// What finds faces where a request names none.
+    faces: Option<String>,
 }
 
 impl Models {
@@ -49,15 +52,14 @@ impl Models {
         shelf.rescan()?;
         shelf.warn_of_strangers();
         let snapshot = shelf.snapshot();
-        let default = match (config.models.default.clone(), snapshot.serving_names().as_slice()) {
-            (_, []) => return Err(StartError::NoModel(snapshot.reasons())),
-            (Some(name), names) if !names.contains(&name.as_str()) => {
-                return Err(StartError::NoDefault { name, served: names.join(", ") });
-            }
-            (None, [only]) => Some((*only).to_owned()),
-            (default, _) => default,
-        };
-        Ok(Self { shelf, default })
+        let detectors = snapshot.names_for(|task| task == Task::Classes);
+        if detectors.is_empty() {
+            return Err(StartError::NoModel(snapshot.reasons()));
+        }
+        let default = settled("models.default", config.models.default.as_ref(), &detectors)?;
+        let finders = snapshot.names_for(|task| matches!(task, Task::Faces { .. }));
+        let faces = settled("models.faces", config.models.faces.as_ref(), &finders)?;
+        Ok(Self { shelf, default, faces })
     }
 
     /// One model that is loaded already and lies nowhere.
@@ -67,7 +69,7 @@ impl Models {
         let loader = Loader::through(&config, |_, _| Err("there is but one".to_owned()))?;
         let shelf = Arc::new(Shelf::new(&config.models, loader));
         shelf.plant(served);
-        Ok(Self { shelf, default: Some("planted".to_owned()) })
+        Ok(Self { shelf, default: Some("planted".to_owned()), faces: None })
     }
 
     /// The version that a request means, loaded where it is not: this may take as long as a model takes to load.
@@ -78,9 +80,25 @@ impl Models {
         selector: Option<&v1::ModelSelector>,
         tenant: &Tenant,
     ) -> Result<Arc<Served>, RequestError> {
+        self.found(Wanted::Classes(tenant), selector)
+    }
+
+    /// The same of a model that finds faces.
+    pub(crate) fn find_faces(
+        &self,
+        selector: Option<&v1::ModelSelector>,
+    ) -> Result<Arc<Served>, RequestError> {
+        self.found(Wanted::Faces, selector)
+    }
+
+    fn found(
+        &self,
+        wanted: Wanted<'_>,
+        selector: Option<&v1::ModelSelector>,
+    ) -> Result<Arc<Served>, RequestError> {
         let mut faults = Vec::new();
         for _ in 0..LOOKS {
-            let versions = self.meant(selector, tenant)?;
+            let versions = self.meant(wanted, selector)?;
             faults.clear();
             for version in versions {
                 match self.shelf.served(&version) {
@@ -108,32 +126,40 @@ impl Models {
         if faults.is_empty() {
             faults.push("its files change while they are read; try again later".to_owned());
         }
-        Err(RequestError::NoModel(Violation::new("model.version", faults.join("; "))))
+        Err(RequestError::NoModel(Violation::new(wanted.field("version"), faults.join("; "))))
     }
 
-    /// Name and version of what a request would get. Nothing is loaded.
+    /// Name and version of what a request would get, of whatever kind it is. Nothing is loaded.
     pub(crate) fn named(
         &self,
         selector: Option<&v1::ModelSelector>,
         tenant: &Tenant,
     ) -> Result<(String, String), RequestError> {
-        let versions = self.meant(selector, tenant)?;
+        let versions = self.meant(Wanted::Classes(tenant), selector).or_else(|refused| match selector {
+            Some(v1::ModelSelector { name, .. }) if !name.is_empty() => {
+                self.meant(Wanted::Faces, selector).map_err(|_| refused)
+            }
+            Some(_) | None => Err(refused),
+        })?;
         let first = versions.first().map(|version| (version.spec.name.clone(), version.spec.version.clone()));
         first.ok_or(RequestError::Panicked)
     }
 
     fn meant(
         &self,
+        wanted: Wanted<'_>,
         selector: Option<&v1::ModelSelector>,
-        tenant: &Tenant,
     ) -> Result<Vec<Arc<version::Version>>, RequestError> {
-        let snapshot = self.shelf.snapshot();
-        snapshot.meant(selector, self.default.as_deref(), tenant).map_err(RequestError::NoModel)
+        let default = match wanted {
+            Wanted::Classes(_) => self.default.as_deref(),
+            Wanted::Faces => self.faces.as_deref(),
+        };
+        self.shelf.snapshot().meant(wanted, selector, default).map_err(RequestError::NoModel)
     }
 
     /// What is seen of every version, by name, the latest first. What is shown cannot be kept, so that looking holds nothing.
     pub(crate) fn all<T>(&self, see: impl Fn(Listed<'_>) -> T) -> Vec<T> {
-        self.shelf.snapshot().list(self.default.as_deref(), see)
+        self.shelf.snapshot().list(&[self.default.as_deref(), self.faces.as_deref()], see)
     }
 
     /// Tells of what is loaded, versions that no longer serve and are still in use included.
@@ -160,6 +186,21 @@ impl Models {
     /// Follows the directory until the value is dropped.
     pub(crate) fn watch(&self, config: &Config) -> std::io::Result<Watching> {
         Watching::start(&self.shelf, config.models.poll(), config.models.watch)
+    }
+}
+
+/// The name that stands where a request has none: the one that is configured, or the only one.
+fn settled(
+    key: &'static str,
+    configured: Option<&String>,
+    names: &[&str],
+) -> Result<Option<String>, StartError> {
+    match (configured, names) {
+        (Some(name), names) if !names.contains(&name.as_str()) => {
+            Err(StartError::NoDefault { key, name: name.clone(), served: names.join(", ") })
+        }
+        (None, [only]) => Ok(Some((*only).to_owned())),
+        (configured, _) => Ok(configured.cloned()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use unmask_core::{ModelSpec, Violation};
+use unmask_core::{ModelSpec, Task, Violation};
 use unmask_pool::Served;
 use unmask_protocol::v1;
 
@@ -15,6 +15,36 @@ use crate::identity::Tenant;
 pub(super) struct Snapshot {
     /// By name, the latest first.
     pub(super) names: BTreeMap<String, Vec<Entry>>,
+}
+
+/// What is asked of a model.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// What it says of a picture, by a tenant that may use it.
+    Classes(&'a Tenant),
+    /// Where faces are. Such a model says nothing of them, and whoever may ask at all may use it.
+    Faces,
+}
+
+impl Wanted<'_> {
+    fn may_use(self, name: &str) -> bool {
+        match self {
+            Self::Classes(tenant) => tenant.may_use(name),
+            Self::Faces => true,
+        }
+    }
+
+    fn is(self, task: Task) -> bool {
+        matches!((self, task), (Self::Classes(_), Task::Classes) | (Self::Faces, Task::Faces { .. }))
+    }
+
+    /// The field of a request that chooses it.
+    pub(super) fn field(self, key: &str) -> String {
+        match self {
+            Self::Classes(_) => format!("model.{key}"),
+            Self::Faces => format!("face_model.{key}"),
+        }
+    }
 }
 
 /// A version directory.
@@ -52,6 +82,11 @@ impl Entry {
         self.live.as_ref().is_some_and(|live| !live.has_failed())
     }
 
+    /// Whether it answers what is asked.
+    fn answers(&self, wanted: Wanted<'_>) -> bool {
+        self.serves() && self.live.as_ref().is_some_and(|live| wanted.is(live.spec.task))
+    }
+
     fn list<T>(&self, name: &str, is_default: bool, see: impl FnOnce(Listed<'_>) -> T) -> T {
         let refused = self.refused.as_deref().unwrap_or_default();
         let Some(live) = &self.live else {
@@ -79,10 +114,10 @@ impl Snapshot {
     }
 
     /// Every version with its state, by name, the latest first.
-    pub(super) fn list<T>(&self, default: Option<&str>, see: impl Fn(Listed<'_>) -> T) -> Vec<T> {
+    pub(super) fn list<T>(&self, defaults: &[Option<&str>], see: impl Fn(Listed<'_>) -> T) -> Vec<T> {
         let mut seen = Vec::new();
         for (name, entries) in &self.names {
-            let first = entries.iter().position(Entry::serves).filter(|_| default == Some(name));
+            let first = entries.iter().position(Entry::serves).filter(|_| defaults.contains(&Some(name)));
             for (i, entry) in entries.iter().enumerate() {
                 seen.push(entry.list(name, first == Some(i), &see));
             }
@@ -94,62 +129,82 @@ impl Snapshot {
     /// not there.
     pub(super) fn meant(
         &self,
+        wanted: Wanted<'_>,
         selector: Option<&v1::ModelSelector>,
         default: Option<&str>,
-        tenant: &Tenant,
     ) -> Result<Vec<Arc<Version>>, Violation> {
-        let default = default.filter(|name| tenant.may_use(name));
+        let default = default.filter(|name| wanted.may_use(name));
         let (name, version) = selector.map_or(("", ""), |s| (s.name.as_str(), s.version.as_str()));
         let served = || {
             let names: Vec<_> =
-                self.serving_names().into_iter().filter(|name| tenant.may_use(name)).collect();
+                self.answering(wanted).into_iter().filter(|name| wanted.may_use(name)).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
-        let wrong = |field: &str, message: String| Err(Violation::new(field, message));
+        let wrong = |key: &str, message: String| Err(Violation::new(wanted.field(key), message));
         let name = match (name, default) {
             ("", Some(default)) => default,
             ("", None) => {
                 let message = format!("is empty and the server has no default, choose one of {}", served());
-                return wrong("model.name", message);
+                return wrong("name", message);
             }
             (name, _) => name,
         };
-        let Some(entries) = self.names.get(name).filter(|_| tenant.may_use(name)) else {
-            return wrong("model.name", format!("got \"{}\", served are {}", shown(name), served()));
+        let Some(entries) = self.names.get(name).filter(|_| wanted.may_use(name)) else {
+            return wrong("name", format!("got \"{}\", served are {}", shown(name), served()));
         };
+        let answering = || entries.iter().filter(|entry| entry.answers(wanted));
+        if answering().next().is_none() && entries.iter().any(Entry::serves) {
+            let what = match wanted {
+                Wanted::Classes(_) => "finds faces and says nothing of them",
+                Wanted::Faces => "finds no faces",
+            };
+            return wrong("name", format!("got \"{name}\", which {what}; choose one of {}", served()));
+        }
         if version.is_empty() {
-            let live = entries.iter().filter(|entry| entry.serves()).filter_map(|entry| entry.live.clone());
-            let live: Vec<_> = live.collect();
-            let none = || Violation::new("model.name", format!("no version of {name} is served"));
+            let live: Vec<_> = answering().filter_map(|entry| entry.live.clone()).collect();
+            let none = || Violation::new(wanted.field("name"), format!("no version of {name} is served"));
             return if live.is_empty() { Err(none()) } else { Ok(live) };
         }
         match entries.iter().find(|entry| entry.version == version) {
-            Some(entry) if entry.serves() => Ok(entry.live.iter().cloned().collect()),
+            Some(entry) if entry.answers(wanted) => Ok(entry.live.iter().cloned().collect()),
             Some(_) => wrong(
-                "model.version",
+                "version",
                 format!(
                     "version {version} of {name} was refused when it was loaded; ModelService.GetModel has the reason"
                 ),
             ),
             None => {
-                let serving = entries.iter().filter(|entry| entry.serves());
-                let served = serving.map(|entry| entry.version.as_str()).collect::<Vec<_>>().join(", ");
+                let served = answering().map(|entry| entry.version.as_str()).collect::<Vec<_>>().join(", ");
                 let got = shown(version);
-                wrong("model.version", format!("got \"{got}\", served versions of {name} are {served}"))
+                wrong("version", format!("got \"{got}\", served versions of {name} are {served}"))
             }
         }
     }
 
-    /// Names that answer: the one list of them that anybody is told.
-    pub(super) fn serving_names(&self) -> Vec<&str> {
-        let serves = |(_, entries): &(&String, &Vec<Entry>)| entries.iter().any(Entry::serves);
-        self.names.iter().filter(serves).map(|(name, _)| name.as_str()).collect()
+    /// Names that answer what is asked: the one list of them that anybody is told.
+    fn answering(&self, wanted: Wanted<'_>) -> Vec<&str> {
+        self.names_of(|entry| entry.answers(wanted))
+    }
+
+    /// Names that answer for a task.
+    pub(super) fn names_for(&self, is_task: impl Fn(Task) -> bool) -> Vec<&str> {
+        self.names_of(|entry| {
+            entry.serves() && entry.live.as_ref().is_some_and(|live| is_task(live.spec.task))
+        })
+    }
+
+    fn names_of(&self, is: impl Fn(&Entry) -> bool) -> Vec<&str> {
+        self.names
+            .iter()
+            .filter(|(_, entries)| entries.iter().any(&is))
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     /// Why nothing answers.
     pub(super) fn reasons(&self) -> String {
         let reasons: Vec<String> = self
-            .list(None, |l| (!l.reason.is_empty()).then(|| format!("{}@{}: {}", l.name, l.version, l.reason)))
+            .list(&[], |l| (!l.reason.is_empty()).then(|| format!("{}@{}: {}", l.name, l.version, l.reason)))
             .into_iter()
             .flatten()
             .collect();

@@ -1,4 +1,4 @@
-//! Predict, Explain, ExplainStream, ExplainMany, ListMethods.
+//! DetectFaces, Predict, Explain, ExplainStream, ExplainMany, ListMethods.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use tonic::{Request, Response, Status, Streaming};
 use unmask_core::Violation;
 use unmask_protocol::v1::explanation_service_server::ExplanationService;
 use unmask_protocol::v1::{
-    ExplainManyRequest, ExplainManyResponse, ExplainRequest, ExplainResponse, ExplainStreamRequest,
-    ExplainStreamResponse, ListMethodsRequest, ListMethodsResponse, PredictRequest, PredictResponse,
+    DetectFacesRequest, DetectFacesResponse, ExplainManyRequest, ExplainManyResponse, ExplainRequest,
+    ExplainResponse, ExplainStreamRequest, ExplainStreamResponse, ListMethodsRequest, ListMethodsResponse,
+    PredictRequest, PredictResponse,
 };
 
 use super::{Answers, Asked, Ends, Service, arrived};
@@ -17,6 +18,31 @@ use crate::{decode, encode, run};
 
 #[tonic::async_trait]
 impl ExplanationService for Service {
+    async fn detect_faces(
+        &self,
+        request: Request<DetectFacesRequest>,
+    ) -> Result<Response<DetectFacesResponse>, Status> {
+        let (arrival, message) = arrived(request);
+        let id = message.request_id.clone();
+        let (priority, ends) = (message.priority, Ends::Early);
+        let asked = Asked { call: "detect_faces", request_id: &id, priority, arrival, ends, live: None };
+        self.answer(
+            asked,
+            |state, wrong, tenant, draft| {
+                draft.image(&message.image);
+                let job = decode::faces(message, &state.seen_by(tenant), wrong)?;
+                draft.faces(&job);
+                Ok(job)
+            },
+            |state, id, job, caller| {
+                let found = run::faces(job, &state.limits, caller)?;
+                let passes = found.bill.meter.run;
+                Ok((encode::faces(id, job, found), passes))
+            },
+        )
+        .await
+    }
+
     async fn predict(&self, request: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
         let (arrival, message) = arrived(request);
         let id = message.request_id.clone();

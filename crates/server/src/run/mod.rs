@@ -4,6 +4,7 @@
 mod bill;
 mod evaluate;
 mod explain;
+mod faces;
 mod fill;
 mod live;
 mod predict;
@@ -21,6 +22,7 @@ use unmask_pool::{Cancel, Job, Limits};
 pub(crate) use self::bill::{Bill, Saving, Why};
 pub(crate) use self::evaluate::{Evaluation, Outcome, Scored, evaluate};
 pub(crate) use self::explain::{Adversarial, Explained, explain};
+pub(crate) use self::faces::{Faces, faces};
 pub(crate) use self::live::{Live, News, Partial, Progress};
 pub(crate) use self::predict::{Predicted, fake_probability, predict};
 pub(crate) use self::sift::{Sifted, sift};

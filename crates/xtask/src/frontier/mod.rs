@@ -16,8 +16,8 @@ use anyhow::{Context as _, ensure};
 use crate::onnxruntime;
 use crate::tools::{self, cargo, root, say, target};
 
-/// The plans, each in a file of its own: the paper's eight variants cost most of the time and never change.
-const PLANS: [&str; 2] = ["paper", "own"];
+/// The plans, each in a file of its own: the paper's eight variants cost most of the time and never change, presets are what is chosen.
+const PLANS: [&str; 3] = ["paper", "own", "presets"];
 /// The families, in the order of the tables.
 const FAMILIES: [&str; 4] = ["mouth", "eyes", "blend", "swap"];
 
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// Fakes of each family: the first in list order that the detector calls fake
     #[arg(long, default_value_t = 25)]
     fakes: u32,
-    /// Run the plan of this name only: paper or own
+    /// Run the plan of this name only: paper, own or presets
     #[arg(long, value_name = "NAME")]
     plan: Option<String>,
     /// Write the tables and the plot from the rows that are there

@@ -1,0 +1,97 @@
+//! `unmask faces`, and the faces that other commands work on.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use unmask_protocol::v1;
+
+use crate::args::{Faces, Subject, Which};
+use crate::client::{Client, crop, selector};
+use crate::fields;
+
+pub(crate) async fn run(args: Faces) -> anyhow::Result<ExitCode> {
+    let client = Client::open(&args.place).await?;
+    let (mut out, mut failed) = (std::io::stdout(), false);
+    for path in &args.images {
+        let name = path.display().to_string();
+        let found = async {
+            let image = std::fs::read(path).context("cannot read the picture")?;
+            let (model, face_model) = (args.model.as_deref(), args.face_model.as_deref());
+            client.faces(request(image, model, face_model)).await
+        };
+        match found.await {
+            Ok(answer) if args.json => writeln!(out, "{}", fields::json("DetectFacesResponse", &answer)?)?,
+            Ok(answer) => write!(out, "{}", told(&name, &answer))?,
+            Err(error) => {
+                failed = true;
+                writeln!(std::io::stderr(), "unmask: {name}: {error:#}")?;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn request(image: Vec<u8>, model: Option<&str>, face_model: Option<&str>) -> v1::DetectFacesRequest {
+    v1::DetectFacesRequest {
+        image,
+        model: selector(model),
+        face_model: selector(face_model),
+        ..v1::DetectFacesRequest::default()
+    }
+}
+
+/// A line for each face.
+fn told(name: &str, answer: &v1::DetectFacesResponse) -> String {
+    let count = match answer.faces.len() {
+        0 => "no face was found".to_owned(),
+        1 => "1 face".to_owned(),
+        n => format!("{n} faces"),
+    };
+    let mut text = format!("{name}: {count}\n");
+    for (face, number) in answer.faces.iter().zip(1..) {
+        let v1::Box { x, y, width, height } = face.crop.unwrap_or_default();
+        let (across, down) = (face.right - face.left, face.bottom - face.top);
+        text += &format!(
+            "  {number}. {across:.0} x {down:.0} pixels at ({:.0}, {:.0}), score {:.3}, --crop {x},{y},{width},{height}\n",
+            face.left, face.top, face.score
+        );
+        text.extend(face.warnings.iter().map(|warning| format!("     note: {warning}\n")));
+    }
+    text
+}
+
+/// A part of a picture that a command works on.
+pub(crate) struct Seen {
+    pub(crate) crop: Option<v1::Box>,
+    /// Which of all faces it is, from 1.
+    number: Option<usize>,
+}
+
+impl Seen {
+    /// The file name without its ending.
+    pub(crate) fn stem(&self, stem: &str) -> String {
+        self.number.map_or_else(|| stem.to_owned(), |number| format!("{stem}-{number}"))
+    }
+
+    /// What is told of the picture of this name.
+    pub(crate) fn told(&self, name: &str) -> String {
+        self.number.map_or_else(|| name.to_owned(), |number| format!("{name}, face {number}"))
+    }
+}
+
+/// The parts of a picture that are meant: what the caller says, or what the model wants to see of its faces.
+pub(crate) async fn seen(client: &Client, subject: &Subject, image: &[u8]) -> anyhow::Result<Vec<Seen>> {
+    let Some(which) = subject.face else {
+        return Ok(vec![Seen { crop: crop(subject.crop), number: None }]);
+    };
+    let found = client.faces(request(image.to_vec(), subject.model.as_deref(), None)).await?;
+    if found.faces.is_empty() {
+        bail!("no face was found; say --crop, or leave --face out for the whole picture");
+    }
+    let faces = found.faces.into_iter().zip(1..);
+    Ok(match which {
+        Which::Largest => faces.take(1).map(|(face, _)| Seen { crop: face.crop, number: None }).collect(),
+        Which::All => faces.map(|(face, i)| Seen { crop: face.crop, number: Some(i) }).collect(),
+    })
+}
