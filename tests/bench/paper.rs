@@ -69,7 +69,7 @@ pub(crate) fn compare(
                 own.push(explained(bench, service, file, preset, repeat as u64)?);
             }
             let [balanced, fast] = [0, 1].map(|i| own[i].last().copied().unwrap_or_default());
-            println!(
+            table.note(format!(
                 "{}: the paper's search {:.0} passes in {:.1} s, its RISE {:.0} in {:.1} s, its LIME {:.0} in {:.1} s; \
                  balanced {:.0} in {:.2} s, fast {:.0} in {:.2} s",
                 file.file_stem().unwrap_or_default().to_string_lossy(),
@@ -83,7 +83,7 @@ pub(crate) fn compare(
                 balanced.seconds,
                 fast.passes,
                 fast.seconds,
-            );
+            ));
         }
     }
     let pictures = own[0].len() as f64;

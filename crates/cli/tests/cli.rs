@@ -79,6 +79,48 @@ fn json_is_one_object_per_picture() {
 }
 
 #[test]
+fn faces_are_found_and_each_is_scored_or_explained() {
+    // The sample twice on grey, the second time at half the size.
+    let face = image::open(project().join(MOUTH)).unwrap().to_rgb8();
+    let mut canvas = image::RgbImage::from_pixel(400, 240, image::Rgb([128; 3]));
+    image::imageops::replace(&mut canvas, &face, 30, 40);
+    let small = image::imageops::thumbnail(&face, 80, 80);
+    image::imageops::replace(&mut canvas, &small, 260, 60);
+    let dir = tempfile::tempdir().unwrap();
+    let picture = dir.path().join("party.png");
+    canvas.save(&picture).unwrap();
+    let picture = picture.to_str().unwrap();
+
+    let output = run(&["faces", picture]);
+    let printed = text(&output.stdout);
+    assert!(output.status.success() && printed.contains("party.png: 2 faces\n"), "{printed}");
+    assert_eq!(printed.matches("--crop ").count(), 2, "{printed}");
+    let json: serde_json::Value = serde_json::from_slice(&run(&["faces", picture, "--json"]).stdout).unwrap();
+    assert_eq!(json["faces"].as_array().unwrap().len(), 2);
+
+    let output = run(&["predict", picture, "--face", "all"]);
+    let printed = text(&output.stdout);
+    assert!(printed.contains("party.png, face 1: ") && printed.contains("party.png, face 2: "), "{printed}");
+
+    let out = dir.path().join("out");
+    let explain = |which: &str| {
+        run(&["explain", picture, "--face", which, "--preset", "fast", "--out", out.to_str().unwrap()])
+    };
+    assert!(explain("largest").status.success() && out.join("party.json").is_file());
+    assert!(explain("all").status.success());
+    let of = |file: &str| std::fs::read(out.join(file)).unwrap();
+    assert!(of("party-1.npy") == of("party.npy") && of("party-2.npy") != of("party.npy"));
+
+    let blank = dir.path().join("blank.png");
+    image::RgbImage::from_pixel(64, 64, image::Rgb([9; 3])).save(&blank).unwrap();
+    let output = run(&["explain", blank.to_str().unwrap(), "--face", "largest"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no face was found; say --crop"), "{}", text(&output.stderr));
+    let folder = run(&["explain", dir.path().to_str().unwrap(), "--face", "all"]);
+    assert!(text(&folder.stderr).contains("--face is for pictures that are named one by one"));
+}
+
+#[test]
 fn one_bad_picture_is_named_and_the_others_are_done() {
     let output = run(&["predict", "README.md", "nowhere.png", REAL]);
     assert_eq!(output.status.code(), Some(1));
