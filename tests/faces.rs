@@ -175,6 +175,12 @@ async fn a_picture_without_a_face_has_none_and_a_tiny_one_is_told() {
     let found = faces(&service, file(&canvas)).await.faces;
     assert_eq!(found.len(), 1);
     assert!(found[0].warnings[0].contains("128 x 128"), "{found:?}");
+    // However small a face is, its crop is one that is taken.
+    let strict = Root::new(&[]).with_faces().service(&[("image.min_side", "100")]);
+    let found = faces(&strict, file(&canvas)).await.faces;
+    let request = v1::PredictRequest { image: file(&canvas), crop: found[0].crop, ..Default::default() };
+    assert_eq!(found[0].crop.unwrap().width, 100);
+    assert!(strict.predict(Request::new(request)).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

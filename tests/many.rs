@@ -178,6 +178,24 @@ async fn what_does_not_fulfil_its_condition_is_scored_and_costs_one_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_in_it_is_said_before_its_condition_is_asked() {
+    let service = Root::new(&[]).service(&[]);
+    // Regions that are found to be too many only when the picture is cut.
+    let tiny =
+        v1::QuickshiftSegmentation { kernel_size: Some(1.0), max_distance: Some(1.0), ratio: Some(1.0) };
+    let kind = Some(v1::segmentation::Kind::Quickshift(tiny));
+    let request = v1::ExplainRequest {
+        image: sample("astronaut-real.png"),
+        segmentation: Some(v1::Segmentation { kind }),
+        ..masks(128)
+    };
+    let told = told(&service, vec![only_if(0.99, named("a", request))]).await.unwrap();
+    let [(_, Kind::Failure(failure))] = told.as_slice() else { panic!("{told:?}") };
+    assert!(failure.code == "INVALID_ARGUMENT" && failure.message.contains("segmentation"), "{failure:?}");
+    assert_eq!(service.passes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_than_there_are_places_for_wait_and_are_all_answered() {
     // Of each, a half is for them: one place, and 200 passes.
     for setting in [("server.max_jobs", "2"), ("server.max_passes", "400")] {

@@ -53,6 +53,27 @@ async fn whoever_is_no_tenant_is_turned_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_finds_faces_is_everybodys() {
+    let (files, signer) = (Files::new(), Signer::new("one"));
+    let file = tokens_of(&files.keys(vec![signer.public()])) + TENANTS;
+    let root = Root::new(&["planted-pixel"]).with_faces();
+    let server = Started::over(&configured(&root, &file)).await;
+    let token = signer.sign(&claims("acme"));
+    let asked = v1::DetectFacesRequest { image: request().image, ..Default::default() };
+    let found = server.client().await.detect_faces(with(asked, Some(&token))).await.unwrap().into_inner();
+    assert_eq!(found.faces.len(), 1);
+    let mut models = ModelServiceClient::new(server.channel().await);
+    let named = with(v1::GetModelRequest { model: model("centerface") }, Some(&token));
+    assert_eq!(
+        models.get_model(named).await.unwrap().into_inner().model.unwrap().task(),
+        v1::ModelTask::Faces
+    );
+    let listed = models.list_models(with(v1::ListModelsRequest {}, Some(&token))).await.unwrap().into_inner();
+    let names: Vec<_> = listed.models.into_iter().map(|model| model.version.unwrap().name).collect();
+    assert_eq!(names, ["centerface", "selfblend-mobilenetv2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_of_others_is_like_one_that_is_not_there() {
     let (server, signer, _files) = start().await;
     let token = signer.sign(&claims("acme"));
@@ -71,6 +92,17 @@ async fn a_model_of_others_is_like_one_that_is_not_there() {
     );
     let asked = |name| with(v1::GetModelRequest { model: model(name) }, Some(&token));
     assert_eq!(models.get_model(asked("planted-pixel")).await.unwrap_err().code(), Code::NotFound);
+    // As a model that finds faces, it is no more there.
+    let detect = |name: &str| {
+        let face_model = model(name);
+        with(
+            v1::DetectFacesRequest { image: request().image, face_model, ..Default::default() },
+            Some(&token),
+        )
+    };
+    let theirs = client.detect_faces(detect("planted-pixel")).await.unwrap_err();
+    let missing = client.detect_faces(detect("no-such")).await.unwrap_err();
+    assert_eq!(theirs.message().replace("planted-pixel", "X"), missing.message().replace("no-such", "X"));
     let other = signer.sign(&claims("other"));
     let listed = models.list_models(with(v1::ListModelsRequest {}, Some(&other))).await.unwrap().into_inner();
     assert_eq!(listed.models.len(), 2);
@@ -179,7 +211,8 @@ impl Dataset {
         let picture = v1::DatasetPicture { image: request().image, ..Default::default() };
         let kind = Some(v1::dataset_item::Kind::Picture(picture));
         let kind = v1::evaluate_dataset_request::Kind::Item(v1::DatasetItem { id: id.into(), kind });
-        self.items.send(v1::EvaluateDatasetRequest { kind: Some(kind) }).await.unwrap();
+        // A stream that has been refused takes nothing more; whoever waits for a row is told.
+        let _ = self.items.send(v1::EvaluateDatasetRequest { kind: Some(kind) }).await;
     }
 
     /// Waits for the next row.

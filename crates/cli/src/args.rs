@@ -148,6 +148,9 @@ pub(crate) struct Subject {
     /// are STEM-1.json and so on, the largest face first
     #[arg(long, value_enum, value_name = "WHICH", conflicts_with = "crop")]
     pub(crate) face: Option<Which>,
+    /// The model that finds them, such as centerface@1; default: the server's
+    #[arg(long, value_name = "NAME[@VERSION]", requires = "face")]
+    pub(crate) face_model: Option<String>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -179,6 +182,9 @@ pub(crate) struct Faces {
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// Share beside other requests at a server [default: normal]
+    #[arg(long, value_enum, value_name = "CLASS")]
+    pub(crate) priority: Option<Priority>,
     #[command(flatten)]
     pub(crate) place: Where,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -34,43 +34,53 @@ pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
     let client = Client::open(&args.place).await?;
     let (mut out, mut failed) = (std::io::stdout(), false);
     for (path, stem) in paths.iter().zip(&stems) {
-        bar.reset();
-        let done = one(&client, &args, &template, (path, stem), &bar).await;
-        bar.finish_and_clear();
-        match done {
-            Ok(printed) => out.write_all(printed.as_bytes())?,
+        let mut fail = |name: &str, error: anyhow::Error| {
+            failed = true;
+            writeln!(std::io::stderr(), "unmask: {name}: {error:#}")
+        };
+        let name = path.display().to_string();
+        let parts = async {
+            let image = std::fs::read(path).context("cannot read the picture")?;
+            let seen = faces::seen(&client, &args.subject, &image).await?;
+            anyhow::Ok(seen.into_iter().map(move |seen| (image.clone(), seen)))
+        };
+        let parts = match parts.await {
+            Ok(parts) => parts,
             Err(error) => {
-                failed = true;
-                writeln!(std::io::stderr(), "unmask: {}: {error:#}", path.display())?;
+                fail(&name, error)?;
+                continue;
+            }
+        };
+        for (image, seen) in parts {
+            let (name, stem) = (seen.told(&name), seen.stem(stem));
+            let request = v1::ExplainRequest { image, crop: seen.crop, ..template.clone() };
+            bar.reset();
+            let done = one(&client, &args, request, (&name, &stem), &bar).await;
+            bar.finish_and_clear();
+            match done {
+                Ok(printed) => out.write_all(printed.as_bytes())?,
+                Err(error) => fail(&name, error)?,
             }
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Explains one picture, writes its files and gives what is to be printed.
+/// Explains a picture, writes its files and gives what is to be printed.
 async fn one(
     client: &Client,
     args: &Explain,
-    template: &v1::ExplainRequest,
-    (path, stem): (&Path, &str),
+    request: v1::ExplainRequest,
+    (name, stem): (&str, &str),
     bar: &ProgressBar,
 ) -> anyhow::Result<String> {
-    let image = std::fs::read(path).context("cannot read the picture")?;
-    let mut printed = String::new();
-    for seen in faces::seen(client, &args.subject, &image).await? {
-        let request = v1::ExplainRequest { image: image.clone(), crop: seen.crop, ..template.clone() };
-        let answer = client.explain_live(request, |news| show(bar, news)).await?;
-        let written = files::write(&args.out, &seen.stem(stem), &answer)?;
-        if args.subject.json {
-            printed += &(serde_json::to_string(&files::summary(&answer)?)? + "\n");
-            continue;
-        }
-        let names: Vec<_> = written.iter().map(|p| p.display().to_string()).collect();
-        let name = seen.told(&path.display().to_string());
-        printed += &format!("{}  wrote {}\n", text::explanation(&name, &answer)?, names.join(", "));
+    let answer = client.explain_live(request, |news| show(bar, news)).await?;
+    let written = files::write(&args.out, stem, &answer)?;
+    if args.subject.json {
+        return Ok(serde_json::to_string(&files::summary(&answer)?)? + "\n");
     }
-    Ok(printed)
+    let names: Vec<_> = written.iter().map(|p| p.display().to_string()).collect();
+    Ok(format!("{}  wrote {}\n", text::explanation(name, &answer)?, names.join(", ")))
 }
 
 /// How far it is, and how sure of what it has found so far.

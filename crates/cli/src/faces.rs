@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use unmask_protocol::v1;
 
-use crate::args::{Faces, Subject, Which};
+use crate::args::{Faces, Subject, Which, priority};
 use crate::client::{Client, crop, selector};
 use crate::fields;
 
@@ -16,9 +16,14 @@ pub(crate) async fn run(args: Faces) -> anyhow::Result<ExitCode> {
     for path in &args.images {
         let name = path.display().to_string();
         let found = async {
-            let image = std::fs::read(path).context("cannot read the picture")?;
-            let (model, face_model) = (args.model.as_deref(), args.face_model.as_deref());
-            client.faces(request(image, model, face_model)).await
+            let request = v1::DetectFacesRequest {
+                image: std::fs::read(path).context("cannot read the picture")?,
+                model: selector(args.model.as_deref()),
+                face_model: selector(args.face_model.as_deref()),
+                priority: priority(args.priority),
+                ..v1::DetectFacesRequest::default()
+            };
+            client.faces(request).await
         };
         match found.await {
             Ok(answer) if args.json => writeln!(out, "{}", fields::json("DetectFacesResponse", &answer)?)?,
@@ -30,15 +35,6 @@ pub(crate) async fn run(args: Faces) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn request(image: Vec<u8>, model: Option<&str>, face_model: Option<&str>) -> v1::DetectFacesRequest {
-    v1::DetectFacesRequest {
-        image,
-        model: selector(model),
-        face_model: selector(face_model),
-        ..v1::DetectFacesRequest::default()
-    }
 }
 
 /// A line for each face.
@@ -85,7 +81,14 @@ pub(crate) async fn seen(client: &Client, subject: &Subject, image: &[u8]) -> an
     let Some(which) = subject.face else {
         return Ok(vec![Seen { crop: crop(subject.crop), number: None }]);
     };
-    let found = client.faces(request(image.to_vec(), subject.model.as_deref(), None)).await?;
+    let request = v1::DetectFacesRequest {
+        image: image.to_vec(),
+        model: selector(subject.model.as_deref()),
+        face_model: selector(subject.face_model.as_deref()),
+        priority: priority(subject.priority),
+        ..v1::DetectFacesRequest::default()
+    };
+    let found = client.faces(request).await?;
     if found.faces.is_empty() {
         bail!("no face was found; say --crop, or leave --face out for the whole picture");
     }

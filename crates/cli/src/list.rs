@@ -26,7 +26,9 @@ pub(crate) async fn models(args: List) -> anyhow::Result<ExitCode> {
         }
         let default = if model.is_default { " (default)" } else { "" };
         writeln!(out, "{id}{default}: {}", model.summary)?;
-        writeln!(out, "  classes {} (real: {})", model.labels.join(", "), model.real_label)?;
+        if model.task() != v1::ModelTask::Faces {
+            writeln!(out, "  classes {} (real: {})", model.labels.join(", "), model.real_label)?;
+        }
         for group in &model.groups {
             writeln!(out, "  group {}: {}", group.name, group.labels.join(", "))?;
         }

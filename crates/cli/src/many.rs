@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_stream::StreamExt as _;
+use tonic::Code;
 use unmask_protocol::v1;
 use unmask_protocol::v1::explain_many_response::Kind;
 
 use crate::args::Explain;
-use crate::client::{Client, message};
+use crate::client::{Client, Refused, message};
 use crate::{fields, files, text};
 
 /// Endings of files that are taken for pictures.
@@ -36,6 +38,13 @@ pub(crate) fn pictures(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths = read().with_context(|| format!("cannot read {}", dir.display()))?;
     let ending = |path: &Path| Some(path.extension()?.to_str()?.to_ascii_lowercase());
     paths.retain(|path| ending(path).is_some_and(|ending| PICTURES.contains(&ending.as_str())));
+    // What an earlier run has written beside a picture's answer is none.
+    let written = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let stem = name.strip_suffix(".overlay.png").or(name.strip_suffix(".fill.png"));
+        stem.is_some_and(|stem| path.with_file_name(format!("{stem}.json")).is_file())
+    };
+    paths.retain(|path| !written(path));
     paths.sort();
     ensure!(
         !paths.is_empty(),
@@ -66,7 +75,10 @@ pub(crate) async fn run(
     run.bar.set_position(run.known as u64);
     let client = Client::open(&args.place).await?;
     for pictures in left.chunks(MOST) {
-        run.call(&client, &template, pictures).await?;
+        let mut pictures: Vec<_> = pictures.iter().collect();
+        while !pictures.is_empty() {
+            pictures = run.call(&client, &template, pictures).await?;
+        }
     }
     run.bar.finish_and_clear();
     let Run { known, skipped, failed, .. } = run;
@@ -87,21 +99,45 @@ struct Run<'a> {
     failed: usize,
 }
 
+/// What a call has asked for.
+#[derive(Default)]
+struct Asked {
+    /// Pictures that were read to be sent, in their order.
+    sent: AtomicUsize,
+    /// Those that could not be read, and why.
+    unread: Mutex<Vec<(usize, String)>>,
+}
+
+/// Whether a call has ended because a message is larger than what the server receives.
+fn is_too_large(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<Refused>();
+    refused.is_some_and(|refused| {
+        refused.code == Code::ResourceExhausted
+            && refused.to_string().contains("larger than what this server receives")
+    })
+}
+
 impl Run<'_> {
-    /// Explains these pictures through one call.
-    async fn call(
+    /// Explains these pictures through one call. Those that are left were to come after one that the server does not receive.
+    async fn call<'a>(
         &mut self,
         client: &Client,
         template: &v1::ExplainRequest,
-        pictures: &[Picture],
-    ) -> anyhow::Result<()> {
-        let mut waiting: BTreeMap<String, &Picture> =
-            (0..).map(|i: usize| i.to_string()).zip(pictures).collect();
-        let unread = Arc::new(Mutex::new(Vec::new()));
-        let mut answers = client.many(self.requests(template, pictures, &unread)).await?;
+        pictures: Vec<&'a Picture>,
+    ) -> anyhow::Result<Vec<&'a Picture>> {
+        let asked = Arc::new(Asked::default());
+        let mut answers = client.many(self.requests(template, &pictures, &asked)).await?;
+        let mut waiting: BTreeMap<usize, &Picture> = (0..).zip(pictures).collect();
+        let mut too_large = None;
         while let Some(answer) = answers.next().await {
-            let v1::ExplainManyResponse { request_id, kind } = message(answer)?;
-            let Some(picture) = waiting.remove(&request_id) else {
+            let v1::ExplainManyResponse { request_id, kind } = match message(answer) {
+                Err(error) if is_too_large(&error) => {
+                    too_large = Some(error);
+                    break;
+                }
+                answer => answer?,
+            };
+            let Some(picture) = request_id.parse().ok().and_then(|id| waiting.remove(&id)) else {
                 bail!("the server has answered what was not asked: {request_id}")
             };
             self.bar.inc(1);
@@ -109,32 +145,43 @@ impl Run<'_> {
                 self.fail(&picture.path, &format!("{error:#}"))?;
             }
         }
-        let unread = std::mem::take(&mut *unread.lock().unwrap_or_else(PoisonError::into_inner));
+        let unread = std::mem::take(&mut *asked.unread.lock().unwrap_or_else(PoisonError::into_inner));
         for (id, why) in unread {
             if let Some(picture) = waiting.remove(&id) {
                 self.fail(&picture.path, &why)?;
             }
+        }
+        if let Some(error) = too_large {
+            // Of those that were sent, the largest cannot have been received; the others are sent again.
+            let sent = asked.sent.load(Ordering::Relaxed);
+            let size = |picture: &Picture| std::fs::metadata(&picture.path).map_or(0, |file| file.len());
+            let largest = waiting.range(..sent).max_by_key(|(_, picture)| size(picture)).map(|(id, _)| *id);
+            let Some(picture) = largest.and_then(|id| waiting.remove(&id)) else { return Err(error) };
+            self.bar.inc(1);
+            self.fail(&picture.path, &format!("{error:#}"))?;
+            return Ok(waiting.into_values().collect());
         }
         ensure!(
             waiting.is_empty(),
             "the server has left {} pictures without an answer; run the same command again to go on",
             waiting.len()
         );
-        Ok(())
+        Ok(Vec::new())
     }
 
     /// The requests, each read when it is asked for; of those that cannot be read it is said why.
     fn requests(
         &self,
         template: &v1::ExplainRequest,
-        pictures: &[Picture],
-        unread: &Arc<Mutex<Vec<(String, String)>>>,
+        pictures: &[&Picture],
+        asked: &Arc<Asked>,
     ) -> impl Iterator<Item = v1::ExplainManyRequest> + Send + use<> {
         let only_if = self.args.only_if.map(|least| v1::OnlyIf { fake_probability: Some(least) });
         let paths: Vec<_> = pictures.iter().map(|picture| picture.path.clone()).collect();
-        let (template, unread) = (template.clone(), Arc::clone(unread));
+        let (template, asked) = (template.clone(), Arc::clone(asked));
         paths.into_iter().enumerate().filter_map(move |(i, path)| {
             let request_id = i.to_string();
+            asked.sent.store(i + 1, Ordering::Relaxed);
             match std::fs::read(&path) {
                 Ok(image) => {
                     let request = v1::ExplainRequest { request_id, image, ..template.clone() };
@@ -142,7 +189,7 @@ impl Run<'_> {
                 }
                 Err(error) => {
                     let why = format!("cannot read the picture: {error}");
-                    unread.lock().unwrap_or_else(PoisonError::into_inner).push((request_id, why));
+                    asked.unread.lock().unwrap_or_else(PoisonError::into_inner).push((i, why));
                     None
                 }
             }

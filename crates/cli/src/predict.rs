@@ -15,25 +15,26 @@ pub(crate) async fn run(args: Predict) -> anyhow::Result<ExitCode> {
     let (mut out, mut failed) = (std::io::stdout(), false);
     for path in &args.subject.images {
         let name = path.display().to_string();
-        let scored = async {
+        let parts = async {
             let image = std::fs::read(path).context("cannot read the picture")?;
-            let mut answers = Vec::new();
-            for seen in faces::seen(&client, &args.subject, &image).await? {
-                let answer = score(&client, &args, image.clone(), seen.crop).await?;
-                answers.push((seen.told(&name), answer));
-            }
-            anyhow::Ok(answers)
+            let seen = faces::seen(&client, &args.subject, &image).await?;
+            anyhow::Ok(seen.into_iter().map(move |seen| (image.clone(), seen)))
         };
-        match scored.await {
-            Ok(answers) => {
-                for (name, answer) in answers {
-                    print(&mut out, &name, answer, args.subject.json)?;
+        let mut fail = |name: &str, error: anyhow::Error| {
+            failed = true;
+            writeln!(std::io::stderr(), "unmask: {name}: {error:#}")
+        };
+        match parts.await {
+            Ok(parts) => {
+                for (image, seen) in parts {
+                    let name = seen.told(&name);
+                    match score(&client, &args, image, seen.crop).await {
+                        Ok(answer) => print(&mut out, &name, answer, args.subject.json)?,
+                        Err(error) => fail(&name, error)?,
+                    }
                 }
             }
-            Err(error) => {
-                failed = true;
-                writeln!(std::io::stderr(), "unmask: {name}: {error:#}")?;
-            }
+            Err(error) => fail(&name, error)?,
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

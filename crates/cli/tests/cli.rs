@@ -229,7 +229,9 @@ fn a_wrong_configuration_does_not_start() {
 #[test]
 fn lists_say_what_there_is() {
     let models = text(&run(&["models"]).stdout);
-    assert!(models.starts_with("selfblend-mobilenetv2@1 (default)"), "{models}");
+    let (faces, detector) = models.split_once("selfblend-mobilenetv2@1 (default)").expect("the detector");
+    assert!(faces.starts_with("centerface@1 (default)") && !faces.contains("classes"), "{models}");
+    assert!(detector.contains("  classes real, "), "{models}");
     let listed = text(&run(&["methods"]).stdout);
     assert!(listed.contains("keep_probability = 0.5 (paper: 0.539827837277029)"), "{listed}");
     assert!(listed.contains("segmentation slic: "), "{listed}");

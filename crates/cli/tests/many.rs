@@ -73,3 +73,35 @@ fn a_folder_without_a_picture_and_a_condition_that_is_none_are_told() {
     let said = text(&output.stderr);
     assert!(said.contains("only_if.fake_probability: got 2, allowed is 0 to 1"), "{said}");
 }
+
+#[test]
+fn a_picture_that_is_too_large_for_the_server_fails_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = |from: &str, to: &str| std::fs::copy(project().join(from), dir.path().join(to)).unwrap();
+    copy(MOUTH, "a.png");
+    copy(REAL, "c.png");
+    // What comes after the end of a picture is part of its file.
+    let mut large = std::fs::read(project().join(REAL)).unwrap();
+    large.resize(3 << 20, 0);
+    std::fs::write(dir.path().join("b.png"), large).unwrap();
+    let (_server, address) = serve(&["--set", "server.max_message_bytes=1048576"]);
+    let told = explain(dir.path(), "out", &["--server", &address]);
+    let errors = text(&told.stderr);
+    assert_eq!(told.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("b.png: an item is larger than what this server receives"), "{errors}");
+    assert!(errors.contains("3 pictures, 1 failed, 0 skipped, 0 known from before"), "{errors}");
+    let is_there = |name: &str| dir.path().join("out").join(name).is_file();
+    assert!(is_there("a.json") && is_there("c.json") && !is_there("b.json"));
+}
+
+#[test]
+fn what_was_written_beside_the_pictures_is_no_picture() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(project().join(MOUTH), dir.path().join("mouth.png")).unwrap();
+    assert!(explain(dir.path(), "", &["--save-fill"]).status.success());
+    assert!(dir.path().join("mouth.overlay.png").is_file() && dir.path().join("mouth.fill.png").is_file());
+    let again = explain(dir.path(), "", &["--save-fill"]);
+    assert!(again.status.success());
+    let counts = "1 pictures, 0 failed, 0 skipped, 1 known from before";
+    assert!(text(&again.stderr).contains(counts), "{}", text(&again.stderr));
+}

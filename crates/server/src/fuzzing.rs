@@ -46,6 +46,11 @@ impl Desk {
         let _ = decode::explain(request, &self.sight(), Vec::new());
     }
 
+    /// A request for faces, of which no model here tells.
+    pub fn faces(&self, request: v1::DetectFacesRequest) {
+        let _ = decode::faces(request, &self.sight(), Vec::new());
+    }
+
     /// One of many requests to explain, under a name that is its own or was there before.
     pub fn many(&self, request: v1::ExplainManyRequest, is_new: bool) {
         let _ = decode::many(request, is_new).job(&self.sight());

@@ -46,6 +46,9 @@ fn main() -> std::io::Result<()> {
     let many = v1::ExplainManyRequest { request: Some(request), only_if };
     write("request", "many", &[&[4], many.encode_to_vec().as_slice()].concat())?;
 
+    let faces = v1::DetectFacesRequest { image: PICTURE.to_vec(), ..Default::default() };
+    write("request", "faces", &[&[5], faces.encode_to_vec().as_slice()].concat())?;
+
     let failure = v1::DatasetFailure { code: "INVALID_ARGUMENT".into(), message: "no picture".into() };
     let row = |kind| v1::DatasetRow {
         id: "a".into(),

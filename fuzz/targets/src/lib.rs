@@ -37,12 +37,13 @@ pub const TARGETS: &[Target] = &[
 /// A request, whose kind is its first byte.
 pub fn request(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    match kind % 5 {
+    match kind % 6 {
         0 => read(bytes, |request| DESK.explain(request)),
         1 => read(bytes, |request| DESK.evaluate(request)),
         2 => read(bytes, |request| DESK.predict(request)),
         3 => read(bytes, |request| DESK.dataset(request, v1::EvaluateDatasetRequest::default())),
-        _ => read(bytes, |request| DESK.many(request, kind & 0x80 == 0)),
+        4 => read(bytes, |request| DESK.many(request, kind & 0x80 == 0)),
+        _ => read(bytes, |request| DESK.faces(request)),
     }
 }
 

@@ -51,7 +51,8 @@ pub(super) fn plan(args: &Evaluate) -> anyhow::Result<v1::EvaluationPlan> {
 }
 
 fn candidate(method: &str, fill: &str, preset: &str) -> anyhow::Result<v1::Candidate> {
-    let made = if QUALITIES.contains(&method) {
+    let is_quality = method.split('@').next().is_some_and(|name| QUALITIES.contains(&name));
+    let made = if is_quality {
         if !preset.is_empty() {
             bail!("{method} is a preset itself; leave out --preset {preset}");
         }

@@ -39,7 +39,7 @@ pub(crate) struct Admission {
     beginning: Arc<Semaphore>,
 }
 
-/// Datasets that begin at the same time: each may have to wait until its model is loaded, on a thread.
+/// Datasets and items of `ExplainMany` that begin at the same time: each may have to wait until its model is loaded, on a thread.
 const BEGINNING: usize = 4;
 
 /// A place, held until it is dropped.
@@ -74,7 +74,7 @@ impl Admission {
         self.places.enter(class, 1).map(Place).ok_or_else(|| Shortage::Places.into())
     }
 
-    /// A dataset's turn to begin.
+    /// The turn of a dataset, or of one of many requests, to begin.
     pub(crate) async fn begin(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.beginning).acquire_owned().await.ok()
     }

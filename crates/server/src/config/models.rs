@@ -16,7 +16,7 @@ use super::Faults;
 pub struct Models {
     /// Directory of bundles, NAME/VERSION.
     pub root: PathBuf,
-    /// Name that a request without a model gets. Needed when more than one name is served.
+    /// Name of the detector that a request without a model gets. Needed when more than one is served.
     pub default: Option<String>,
     /// Name of the model that finds faces where a request names none. Needed when more than one that does is served.
     pub faces: Option<String>,

@@ -24,7 +24,7 @@ pub(crate) fn faces(
     sight: &Sight<'_>,
     mut violations: Vec<Violation>,
 ) -> Result<FacesJob, RequestError> {
-    let finder = sight.models.find_faces(request.face_model.as_ref());
+    let finder = sight.models.find_faces(request.face_model.as_ref(), sight.tenant);
     let detector = sight.model(request.model.as_ref());
     let pictured = subject::subject(request.image, None, sight.limits, &mut violations);
     let models = finder.and_then(|finder| Ok((finder, detector?)));

@@ -117,9 +117,12 @@ pub(crate) fn request_id(given: &str) -> Result<String, Violation> {
     Ok(given.to_owned())
 }
 
+/// Characters of a caller's word.
+pub(crate) const LONGEST_WORD: usize = 128;
+
 /// A caller's word, as it may stand in answers and logs: at least so many and at most 128 printable ASCII characters.
 fn word(given: &str, least: usize) -> Result<(), String> {
-    const LONGEST: usize = 128;
+    const LONGEST: usize = LONGEST_WORD;
     let printable = given.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     if printable && (least..=LONGEST).contains(&given.len()) {
         return Ok(());

@@ -22,7 +22,7 @@ use unmask_protocol::v1;
 
 use self::load::Loader;
 use self::shelf::Shelf;
-use self::snapshot::Wanted;
+use self::snapshot::{Defaults, Wanted, finds_faces};
 pub(crate) use self::snapshot::{Listed, State};
 use self::version::Refusal;
 pub(crate) use self::watch::Watching;
@@ -57,7 +57,7 @@ impl Models {
             return Err(StartError::NoModel(snapshot.reasons()));
         }
         let default = settled("models.default", config.models.default.as_ref(), &detectors)?;
-        let finders = snapshot.names_for(|task| matches!(task, Task::Faces { .. }));
+        let finders = snapshot.names_for(finds_faces);
         let faces = settled("models.faces", config.models.faces.as_ref(), &finders)?;
         Ok(Self { shelf, default, faces })
     }
@@ -87,8 +87,14 @@ impl Models {
     pub(crate) fn find_faces(
         &self,
         selector: Option<&v1::ModelSelector>,
+        tenant: &Tenant,
     ) -> Result<Arc<Served>, RequestError> {
-        self.found(Wanted::Faces, selector)
+        self.found(Wanted::Faces(tenant), selector)
+    }
+
+    /// Whether a tenant may know of a model.
+    pub(crate) fn is_seen(&self, name: &str, tenant: &Tenant) -> bool {
+        self.shelf.snapshot().is_seen(name, tenant)
     }
 
     fn found(
@@ -137,7 +143,7 @@ impl Models {
     ) -> Result<(String, String), RequestError> {
         let versions = self.meant(Wanted::Classes(tenant), selector).or_else(|refused| match selector {
             Some(v1::ModelSelector { name, .. }) if !name.is_empty() => {
-                self.meant(Wanted::Faces, selector).map_err(|_| refused)
+                self.meant(Wanted::Faces(tenant), selector).map_err(|_| refused)
             }
             Some(_) | None => Err(refused),
         })?;
@@ -152,14 +158,16 @@ impl Models {
     ) -> Result<Vec<Arc<version::Version>>, RequestError> {
         let default = match wanted {
             Wanted::Classes(_) => self.default.as_deref(),
-            Wanted::Faces => self.faces.as_deref(),
+            Wanted::Faces(_) => self.faces.as_deref(),
         };
         self.shelf.snapshot().meant(wanted, selector, default).map_err(RequestError::NoModel)
     }
 
     /// What is seen of every version, by name, the latest first. What is shown cannot be kept, so that looking holds nothing.
     pub(crate) fn all<T>(&self, see: impl Fn(Listed<'_>) -> T) -> Vec<T> {
-        self.shelf.snapshot().list(&[self.default.as_deref(), self.faces.as_deref()], see)
+        self.shelf
+            .snapshot()
+            .list(Defaults { model: self.default.as_deref(), faces: self.faces.as_deref() }, see)
     }
 
     /// Tells of what is loaded, versions that no longer serve and are still in use included.

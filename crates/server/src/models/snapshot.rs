@@ -17,34 +17,40 @@ pub(super) struct Snapshot {
     pub(super) names: BTreeMap<String, Vec<Entry>>,
 }
 
-/// What is asked of a model.
+/// What is asked of a model, and by whom.
 #[derive(Clone, Copy)]
 pub(super) enum Wanted<'a> {
-    /// What it says of a picture, by a tenant that may use it.
+    /// What it says of a picture.
     Classes(&'a Tenant),
-    /// Where faces are. Such a model says nothing of them, and whoever may ask at all may use it.
-    Faces,
+    /// Where faces are.
+    Faces(&'a Tenant),
 }
 
 impl Wanted<'_> {
-    fn may_use(self, name: &str) -> bool {
+    fn is(self, task: Task) -> bool {
         match self {
-            Self::Classes(tenant) => tenant.may_use(name),
-            Self::Faces => true,
+            Self::Classes(_) => task == Task::Classes,
+            Self::Faces(_) => finds_faces(task),
         }
     }
 
-    fn is(self, task: Task) -> bool {
-        matches!((self, task), (Self::Classes(_), Task::Classes) | (Self::Faces, Task::Faces { .. }))
+    fn tenant(&self) -> &Tenant {
+        match self {
+            Self::Classes(tenant) | Self::Faces(tenant) => tenant,
+        }
     }
 
     /// The field of a request that chooses it.
     pub(super) fn field(self, key: &str) -> String {
         match self {
             Self::Classes(_) => format!("model.{key}"),
-            Self::Faces => format!("face_model.{key}"),
+            Self::Faces(_) => format!("face_model.{key}"),
         }
     }
+}
+
+pub(super) fn finds_faces(task: Task) -> bool {
+    matches!(task, Task::Faces { .. })
 }
 
 /// A version directory.
@@ -55,6 +61,13 @@ pub(super) struct Entry {
     pub(super) live: Option<Arc<Version>>,
     /// Why the files that lie there now do not answer.
     pub(super) refused: Option<String>,
+}
+
+/// The names that requests without one get.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Defaults<'a> {
+    pub(super) model: Option<&'a str>,
+    pub(super) faces: Option<&'a str>,
 }
 
 /// A version and its state.
@@ -82,9 +95,9 @@ impl Entry {
         self.live.as_ref().is_some_and(|live| !live.has_failed())
     }
 
-    /// Whether it answers what is asked.
-    fn answers(&self, wanted: Wanted<'_>) -> bool {
-        self.serves() && self.live.as_ref().is_some_and(|live| wanted.is(live.spec.task))
+    /// Whether it answers for such a task.
+    fn answers(&self, is_task: impl Fn(Task) -> bool) -> bool {
+        self.serves() && self.live.as_ref().is_some_and(|live| is_task(live.spec.task))
     }
 
     fn list<T>(&self, name: &str, is_default: bool, see: impl FnOnce(Listed<'_>) -> T) -> T {
@@ -114,12 +127,16 @@ impl Snapshot {
     }
 
     /// Every version with its state, by name, the latest first.
-    pub(super) fn list<T>(&self, defaults: &[Option<&str>], see: impl Fn(Listed<'_>) -> T) -> Vec<T> {
+    pub(super) fn list<T>(&self, defaults: Defaults<'_>, see: impl Fn(Listed<'_>) -> T) -> Vec<T> {
         let mut seen = Vec::new();
         for (name, entries) in &self.names {
-            let first = entries.iter().position(Entry::serves).filter(|_| defaults.contains(&Some(name)));
+            let of = |default: Option<&str>, is_task: fn(Task) -> bool| {
+                let first = || entries.iter().position(|entry| entry.answers(is_task));
+                (default == Some(name)).then(first).flatten()
+            };
+            let firsts = [of(defaults.model, |task| task == Task::Classes), of(defaults.faces, finds_faces)];
             for (i, entry) in entries.iter().enumerate() {
-                seen.push(entry.list(name, first == Some(i), &see));
+                seen.push(entry.list(name, firsts.contains(&Some(i)), &see));
             }
         }
         seen
@@ -133,11 +150,12 @@ impl Snapshot {
         selector: Option<&v1::ModelSelector>,
         default: Option<&str>,
     ) -> Result<Vec<Arc<Version>>, Violation> {
-        let default = default.filter(|name| wanted.may_use(name));
+        let sees = |name: &str| self.is_seen(name, wanted.tenant());
+        let default = default.filter(|name| sees(name));
         let (name, version) = selector.map_or(("", ""), |s| (s.name.as_str(), s.version.as_str()));
         let served = || {
-            let names: Vec<_> =
-                self.answering(wanted).into_iter().filter(|name| wanted.may_use(name)).collect();
+            let names = self.names_for(|task| wanted.is(task));
+            let names: Vec<_> = names.into_iter().filter(|name| sees(name)).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
         let wrong = |key: &str, message: String| Err(Violation::new(wanted.field(key), message));
@@ -149,16 +167,16 @@ impl Snapshot {
             }
             (name, _) => name,
         };
-        let Some(entries) = self.names.get(name).filter(|_| wanted.may_use(name)) else {
+        let Some(entries) = self.names.get(name).filter(|_| sees(name)) else {
             return wrong("name", format!("got \"{}\", served are {}", shown(name), served()));
         };
-        let answering = || entries.iter().filter(|entry| entry.answers(wanted));
+        let is_other = match wanted {
+            Wanted::Classes(_) => "finds faces and says nothing of them",
+            Wanted::Faces(_) => "finds no faces",
+        };
+        let answering = || entries.iter().filter(|entry| entry.answers(|task| wanted.is(task)));
         if answering().next().is_none() && entries.iter().any(Entry::serves) {
-            let what = match wanted {
-                Wanted::Classes(_) => "finds faces and says nothing of them",
-                Wanted::Faces => "finds no faces",
-            };
-            return wrong("name", format!("got \"{name}\", which {what}; choose one of {}", served()));
+            return wrong("name", format!("got \"{name}\", which {is_other}; choose one of {}", served()));
         }
         if version.is_empty() {
             let live: Vec<_> = answering().filter_map(|entry| entry.live.clone()).collect();
@@ -166,7 +184,10 @@ impl Snapshot {
             return if live.is_empty() { Err(none()) } else { Ok(live) };
         }
         match entries.iter().find(|entry| entry.version == version) {
-            Some(entry) if entry.answers(wanted) => Ok(entry.live.iter().cloned().collect()),
+            Some(entry) if entry.answers(|task| wanted.is(task)) => Ok(entry.live.iter().cloned().collect()),
+            Some(entry) if entry.serves() => {
+                wrong("version", format!("version {version} of {name} {is_other}"))
+            }
             Some(_) => wrong(
                 "version",
                 format!(
@@ -181,30 +202,26 @@ impl Snapshot {
         }
     }
 
-    /// Names that answer what is asked: the one list of them that anybody is told.
-    fn answering(&self, wanted: Wanted<'_>) -> Vec<&str> {
-        self.names_of(|entry| entry.answers(wanted))
+    /// Whether a tenant may know of a name: one that it may use, or that finds faces, which says nothing of them.
+    pub(super) fn is_seen(&self, name: &str, tenant: &Tenant) -> bool {
+        // Whether it answers is not asked: that looks at its sessions, and who looks at them may be asking this.
+        let is_one = |entry: &Entry| entry.live.as_ref().is_some_and(|live| finds_faces(live.spec.task));
+        tenant.may_use(name) || self.names.get(name).is_some_and(|entries| entries.iter().any(is_one))
     }
 
-    /// Names that answer for a task.
+    /// Names that answer for a task: the one list of them that anybody is told.
     pub(super) fn names_for(&self, is_task: impl Fn(Task) -> bool) -> Vec<&str> {
-        self.names_of(|entry| {
-            entry.serves() && entry.live.as_ref().is_some_and(|live| is_task(live.spec.task))
-        })
-    }
-
-    fn names_of(&self, is: impl Fn(&Entry) -> bool) -> Vec<&str> {
-        self.names
-            .iter()
-            .filter(|(_, entries)| entries.iter().any(&is))
-            .map(|(name, _)| name.as_str())
-            .collect()
+        let answers =
+            |(_, entries): &(&String, &Vec<Entry>)| entries.iter().any(|entry| entry.answers(&is_task));
+        self.names.iter().filter(answers).map(|(name, _)| name.as_str()).collect()
     }
 
     /// Why nothing answers.
     pub(super) fn reasons(&self) -> String {
         let reasons: Vec<String> = self
-            .list(&[], |l| (!l.reason.is_empty()).then(|| format!("{}@{}: {}", l.name, l.version, l.reason)))
+            .list(Defaults::default(), |l| {
+                (!l.reason.is_empty()).then(|| format!("{}@{}: {}", l.name, l.version, l.reason))
+            })
             .into_iter()
             .flatten()
             .collect();

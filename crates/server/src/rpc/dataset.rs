@@ -87,7 +87,7 @@ where
             .map(move |message| {
                 let held = asker.arrival.message();
                 // In the order of the items, whichever is worked on first.
-                let name = id(&message).map_or(Name::New, |id| names.add(id));
+                let name = names.add(id(&message));
                 let row = one(asker.clone(), Arc::clone(&of), name, message, held);
                 // Each goes on while a client is slow to read: what it waits for and holds is not kept from others.
                 Task::of(counted.on(row).in_current_span())

@@ -20,6 +20,7 @@ use unmask_core::Violation;
 use super::{Answers, State, who_is, within};
 use crate::admission::{Paid, Place, Price};
 use crate::audit::Who;
+use crate::decode::LONGEST_WORD;
 use crate::drain::Drain;
 use crate::error::RequestError;
 use crate::identity::{Charge, Tenant};
@@ -187,18 +188,24 @@ pub(super) enum Name {
     TooMany,
 }
 
-/// The names of a stream so far.
+/// The names of a stream so far, and how many items it had.
 #[derive(Default)]
-pub(super) struct Names(HashSet<String>);
+pub(super) struct Names {
+    seen: HashSet<String>,
+    items: usize,
+}
 
 impl Names {
-    pub(super) fn add(&mut self, name: &str) -> Name {
-        if self.0.len() == MOST_ITEMS {
-            Name::TooMany
-        } else if self.0.insert(name.to_owned()) {
-            Name::New
-        } else {
-            Name::Twice
+    /// Counts an item and keeps its name. One without a name, or with one that is too long to be any, is told so by whoever reads it:
+    /// nothing of it is kept.
+    pub(super) fn add(&mut self, name: Option<&str>) -> Name {
+        if self.items == MOST_ITEMS {
+            return Name::TooMany;
+        }
+        self.items += 1;
+        match name.filter(|name| !name.is_empty() && name.len() <= LONGEST_WORD) {
+            Some(name) if !self.seen.insert(name.to_owned()) => Name::Twice,
+            Some(_) | None => Name::New,
         }
     }
 }
@@ -207,4 +214,22 @@ impl Names {
 pub(super) fn too_many(field: &str) -> RequestError {
     let message = format!("there are more than {MOST_ITEMS} items; send them in several streams");
     RequestError::Invalid(vec![Violation::new(field, message)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_counts_and_only_names_are_kept() {
+        let mut names = Names::default();
+        let long = "a".repeat(LONGEST_WORD + 1);
+        assert_eq!((names.add(Some("a")), names.add(Some("a"))), (Name::New, Name::Twice));
+        for name in [None, Some(""), Some(long.as_str()), Some(&long)] {
+            assert_eq!(names.add(name), Name::New);
+        }
+        assert_eq!((names.seen.len(), names.items), (1, 6));
+        names.items = MOST_ITEMS;
+        assert_eq!(names.add(None), Name::TooMany);
+    }
 }

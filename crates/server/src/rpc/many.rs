@@ -65,9 +65,7 @@ where
             .map(move |message| {
                 let held = asker.arrival.message();
                 let id = message.as_ref().ok().and_then(|message| message.request.as_ref());
-                // One without a name is told so by whoever reads it.
-                let id = id.map(|request| request.request_id.as_str()).filter(|id| !id.is_empty());
-                let name = id.map_or(Name::New, |id| names.add(id));
+                let name = names.add(id.map(|request| request.request_id.as_str()));
                 let answer = one(asker.clone(), name, message, held, Arc::clone(&turn));
                 // Each goes on while a client is slow to read: what it waits for and holds is not kept from others.
                 Task::of(counted.on(answer).in_current_span())

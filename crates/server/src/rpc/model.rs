@@ -18,8 +18,9 @@ impl ModelService for Service {
     ) -> Result<Response<ListModelsResponse>, Status> {
         let (arrival, _) = arrived(request);
         let tenant = &arrival.identity.tenant;
-        let shown = |listed: Listed<'_>| tenant.may_use(listed.name).then(|| encode::model(listed));
-        let models = self.state.models.all(shown).into_iter().flatten().collect();
+        let models = &self.state.models;
+        let shown = |listed: Listed<'_>| models.is_seen(listed.name, tenant).then(|| encode::model(listed));
+        let models = models.all(shown).into_iter().flatten().collect();
         Ok(Response::new(ListModelsResponse { models }))
     }
 
@@ -31,7 +32,9 @@ impl ModelService for Service {
         let (tenant, selector) = (&arrival.identity.tenant, message.model.unwrap_or_default());
         // A version that was named is shown even when it was refused; otherwise it is the one that a request would get.
         let shown = |name: &str, version: &str| {
-            let is = |l: &Listed<'_>| l.name == name && l.version == version && tenant.may_use(name);
+            let is = |l: &Listed<'_>| {
+                l.name == name && l.version == version && self.state.models.is_seen(name, tenant)
+            };
             let found = self.state.models.all(|listed| is(&listed).then(|| encode::model(listed)));
             found.into_iter().flatten().next()
         };

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use unmask_core::{Ended, LabelMap, Map, ModelSpec, Reading, Scale, Tensor, Violation, highest};
 use unmask_explainer::image::{Frame, Limits};
@@ -69,13 +69,16 @@ pub(crate) fn explain(
     Begun::new(job, limits, caller)?.explain(None, fills)
 }
 
-/// A picture that has been decoded and has its place at the model.
+/// A picture that has been decoded and has its place at the model, with all that costs no pass: whatever is wrong in it has been said.
 pub(super) struct Begun<'a> {
     job: &'a ExplainJob,
-    limits: &'a Limits,
     caller: &'a Caller,
     started: Instant,
     pub(super) seen: Seen,
+    segments: Arc<LabelMap>,
+    made: Option<Arc<Tensor>>,
+    /// How long it has taken.
+    pub(super) decode: Duration,
     pub(super) forward: Job,
 }
 
@@ -87,22 +90,22 @@ impl<'a> Begun<'a> {
     ) -> Result<Self, RequestError> {
         let started = Instant::now();
         let seen = see(&job.subject, limits, &caller.trace)?;
+        let spec = job.subject.served.spec();
+        let cutting = Instant::now();
+        let segments = cut(&job.cut, spec, &seen.tensor, job.seed, "segmentation", &caller.trace)?;
+        let made = super::fill::made(job, &seen, &segments, limits, &caller.trace)?;
+        let decode = seen.took + cutting.elapsed();
         let forward = job.subject.served.job(caller.limits(job.announced(), job.budget.max_passes))?;
-        Ok(Self { job, limits, caller, started, seen, forward })
+        Ok(Self { job, caller, started, seen, segments, made, decode, forward })
     }
 
     /// Explains it; `scored` are the picture's logits where its pass has been run.
     pub(super) fn explain(self, scored: Option<Vec<f32>>, fills: &Fills) -> Result<Explained, RequestError> {
-        let Self { job, limits, caller, started, seen, forward } = self;
+        let Self { job, caller, started, seen, segments, made, decode, forward } = self;
         let subject = &job.subject;
         let spec = Arc::clone(subject.served.spec());
         let announced = job.announced();
         let unanswered = caller.unanswered(announced, &forward);
-        let cutting = Instant::now();
-        let segments = cut(&job.cut, &spec, &seen.tensor, job.seed, "segmentation", &caller.trace)?;
-        let made = super::fill::made(job, &seen, &segments, limits, &caller.trace)?;
-        let decode = seen.took + cutting.elapsed();
-
         let references = refer(job, &seen.tensor, (made, scored), &forward, fills, caller)?;
         let References { fill, logits, fill_logits, searched } = &references;
         let decision = job.question.about(highest(logits), &spec);

@@ -45,7 +45,7 @@ pub(crate) fn faces(job: &FacesJob, limits: &Limits, caller: &Caller) -> Result<
     let faces = face::find(scores.row(0), &spec.input, scale, displayed)
         .into_iter()
         .map(|face| {
-            let crop = face::crop(&face, factor, of_model, displayed);
+            let crop = face::crop(&face, factor, of_model, displayed, limits.min_side);
             let warnings = warnings(crop, input);
             (face, crop, warnings)
         })

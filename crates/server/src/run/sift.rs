@@ -54,7 +54,7 @@ pub(crate) fn sift(
         announced: 1,
         meter: begun.forward.meter(),
         savings: Vec::new(),
-        decode: begun.seen.took,
+        decode: begun.decode,
         render: Duration::ZERO,
         total: started.elapsed(),
     };

@@ -12,10 +12,11 @@ use super::trace::{Trace, caller};
 use crate::encode::code_name;
 
 /// Calls of ours. Whatever else is asked for has one name: names of strangers are no labels.
-const METHODS: [&str; 10] = [
+const METHODS: [&str; 11] = [
     "unmask.v1.EvaluationService/Evaluate",
     "unmask.v1.EvaluationService/EvaluateDataset",
     "unmask.v1.EvaluationService/ListMetrics",
+    "unmask.v1.ExplanationService/DetectFaces",
     "unmask.v1.ExplanationService/Explain",
     "unmask.v1.ExplanationService/ExplainMany",
     "unmask.v1.ExplanationService/ExplainStream",
