@@ -41,7 +41,7 @@ pub fn qualities() -> [Quality; 3] {
         Quality {
             preset: Preset::Balanced,
             summary: "What most want: the sample is searched until it is clearly called otherwise.",
-            search: Bounded { max_passes: 1500, margin: 3.0, grid: 96, ..search.clone() },
+            search: Bounded { max_passes: 800, margin: 3.0, grid: 96, ..search.clone() },
         },
         Quality {
             preset: Preset::Thorough,
