@@ -182,7 +182,7 @@ async fn what_is_wrong_in_it_is_said_before_its_condition_is_asked() {
     let service = Root::new(&[]).service(&[]);
     // Regions that are found to be too many only when the picture is cut.
     let tiny =
-        v1::QuickshiftSegmentation { kernel_size: Some(1.0), max_distance: Some(1.0), ratio: Some(1.0) };
+        v1::QuickshiftSegmentation { kernel_size: Some(0.5), max_distance: Some(0.0), ratio: Some(1.0) };
     let kind = Some(v1::segmentation::Kind::Quickshift(tiny));
     let request = v1::ExplainRequest {
         image: sample("astronaut-real.png"),

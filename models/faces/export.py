@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 OPSET = 17
-# A side of the picture; the network wants multiples of 32. Faces from about a fiftieth of it are found.
+# A side of the picture; the network wants multiples of 32. Faces from about a thirtieth of it are found.
 SIZE = 512
 # A cell of the maps is this many pixels wide.
 STRIDE = 4

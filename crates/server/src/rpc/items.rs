@@ -4,6 +4,7 @@
 //! back when it has ended.
 
 use std::collections::HashSet;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -86,18 +87,24 @@ async fn broken(call: &'static str, state: Arc<State>, who: Who, status: Status)
     answered.await.unwrap_or_else(|error| error.status(""))
 }
 
-/// The items until the server goes down, and whether that has ended them: those that have been read are answered.
-pub(super) fn until_down<S: Stream>(
+/// The items until the server goes down, and whether that has ended them: those that have been read are answered. Nothing is read
+/// behind one that cannot be: its rest would be taken for the next.
+pub(super) fn until_down<T>(
     drain: Drain,
-    items: S,
-) -> (impl Stream<Item = S::Item>, Arc<AtomicBool>) {
+    items: impl Stream<Item = Result<T, Status>>,
+) -> (impl Stream<Item = Result<T, Status>>, Arc<AtomicBool>) {
     let stopped = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stopped);
     let until = async move {
         drain.begun().await;
         stopping.store(true, Ordering::Relaxed);
     };
-    (items.take_until(Box::pin(until)), stopped)
+    let whole = items.scan(false, |broken, item| {
+        let item = (!*broken).then_some(item);
+        *broken = matches!(item, Some(Err(_)));
+        ready(item)
+    });
+    (whole.take_until(Box::pin(until)), stopped)
 }
 
 /// Counts what is worked on.
@@ -219,6 +226,16 @@ pub(super) fn too_many(field: &str) -> RequestError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_read_behind_an_item_that_cannot_be() {
+        let broken = || Err(Status::out_of_range("too large"));
+        let items = futures_util::stream::iter([Ok(1), broken(), Err(Status::internal("its rest")), Ok(2)]);
+        let (read, stopped) = until_down(Drain::default(), items);
+        let read: Vec<_> = read.map(|item| item.map_err(|status| status.code())).collect().await;
+        assert_eq!(read, [Ok(1), Err(tonic::Code::OutOfRange)]);
+        assert!(!stopped.load(Ordering::Relaxed));
+    }
 
     #[test]
     fn every_item_counts_and_only_names_are_kept() {
