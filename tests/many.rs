@@ -177,21 +177,30 @@ async fn what_does_not_fulfil_its_condition_is_scored_and_costs_one_pass() {
     assert!(matches!(at.as_slice(), [(_, Kind::Answer(_))]), "{at:?}");
 }
 
+/// The checksum of a PNG's chunk.
+fn crc(bytes: &[u8]) -> u32 {
+    let step = |sum: u32| if sum & 1 == 1 { 0xedb8_8320 ^ (sum >> 1) } else { sum >> 1 };
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum)))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_in_it_is_said_before_its_condition_is_asked() {
     let service = Root::new(&[]).service(&[]);
-    // Regions that are found to be too many only when the picture is cut.
-    let tiny =
-        v1::QuickshiftSegmentation { kernel_size: Some(0.5), max_distance: Some(0.0), ratio: Some(1.0) };
-    let kind = Some(v1::segmentation::Kind::Quickshift(tiny));
+    // A fill whose file is whole, and whose pixels are found to be none only when they are unpacked.
+    let mut fill = sample("astronaut-real.png");
+    let data = fill.windows(4).position(|name| name == b"IDAT").unwrap();
+    let length = u32::from_be_bytes(fill[data - 4..data].try_into().unwrap()) as usize;
+    fill[data + 4..data + 6].fill(0xff);
+    let sum = crc(&fill[data..data + 4 + length]).to_be_bytes();
+    fill[data + 4 + length..][..4].copy_from_slice(&sum);
     let request = v1::ExplainRequest {
         image: sample("astronaut-real.png"),
-        segmentation: Some(v1::Segmentation { kind }),
+        fill: Some(unmask_tests::image_fill(fill)),
         ..masks(128)
     };
     let told = told(&service, vec![only_if(0.99, named("a", request))]).await.unwrap();
     let [(_, Kind::Failure(failure))] = told.as_slice() else { panic!("{told:?}") };
-    assert!(failure.code == "INVALID_ARGUMENT" && failure.message.contains("segmentation"), "{failure:?}");
+    assert!(failure.code == "INVALID_ARGUMENT" && failure.message.contains("fill.image"), "{failure:?}");
     assert_eq!(service.passes(), 0);
 }
 
