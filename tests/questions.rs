@@ -118,6 +118,7 @@ async fn every_segmentation_answers_and_segments_are_the_default_only_where_they
             segmentation::Kind::Slic(_) => "slic",
             segmentation::Kind::Quickshift(_) => "quickshift",
             segmentation::Kind::Labels(_) => "labels",
+            segmentation::Kind::Parts(_) => "parts",
         };
         assert_eq!(used, name);
         assert!(values(&answer.map.unwrap()).iter().all(|v| v.is_finite()));

@@ -17,7 +17,7 @@ use unmask_protocol::v1;
 use unmask_protocol::v1::explanation_service_server::ExplanationService as _;
 use unmask_protocol::v1::model_service_server::ModelService as _;
 use unmask_server::{Config, Service};
-use unmask_tests::{from_set_up, model, png, until};
+use unmask_tests::{from_set_up, model, png, project, until};
 
 const NAME: &str = "planted-linear";
 const CLIENTS: usize = 8;
@@ -280,10 +280,13 @@ async fn a_model_that_cannot_be_opened_for_who_asks_is_refused_with_the_reason_a
     let _alone = ALONE.lock().await;
     let root = Root::new();
     root.swap("1", 1, Some(("-0.7197265625", "5.0")));
-    let service = Service::open(&root.config(&[("models.memory_bytes", "1000000")])).unwrap();
+    // Beside a model that finds faces, which is no reason to be asked.
+    let faces = project("models/centerface").canonicalize().unwrap();
+    std::os::unix::fs::symlink(faces, root.0.path().join("centerface")).unwrap();
+    let service = Service::open(&root.config(&[("models.memory_bytes", "1000000000")])).unwrap();
     let error = predict(&service).await.unwrap_err();
     assert_eq!(error.code(), Code::NotFound);
     assert!(error.message().contains("golden score"), "{error}");
-    assert!(listed(&service).await[0].2.contains("golden score"));
+    assert!(listed(&service).await.iter().any(|(_, _, reason)| reason.contains("golden score")));
     assert!(!service.is_ready());
 }

@@ -10,7 +10,7 @@ use tonic::Request;
 use unmask_protocol::v1;
 use unmask_protocol::v1::explanation_service_server::ExplanationService as _;
 use unmask_server::Service;
-use unmask_tests::project;
+use unmask_tests::{evalset, project};
 
 use crate::table::Table;
 use crate::{Bench, load};
@@ -19,7 +19,6 @@ use crate::{Bench, load};
 const SAMPLES: [&str; 3] = ["astronaut-mouth.png", "astronaut-eyes.png", "astronaut-blend.png"];
 /// Presets, each with how many times faster than the paper's RISE it is to be.
 const PRESETS: [(&str, f64); 2] = [("balanced", 30.0), ("fast", 60.0)];
-const FAMILIES: [&str; 4] = ["mouth", "eyes", "blend", "swap"];
 
 /// What was timed of one picture.
 #[derive(Deserialize)]
@@ -108,23 +107,22 @@ pub(crate) fn compare(
 
 /// The first fakes of each family of an evaluation set that the detector calls fake.
 fn fakes(bench: &Bench, service: &Service, dir: &Path, most: usize) -> anyhow::Result<Vec<PathBuf>> {
-    let path = dir.join("items.csv");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let items = evalset::read(dir)?;
     let mut files = Vec::new();
-    for family in FAMILIES {
+    for family in evalset::FAMILIES {
         let mut found = 0;
-        for line in text.lines().map(|line| line.split(',').collect::<Vec<_>>()) {
-            if found < most && line.get(2) == Some(&family) {
-                let file = dir.join(line[1]);
-                let request = v1::PredictRequest { image: std::fs::read(&file)?, ..Default::default() };
-                let answer = bench.tokio.block_on(service.predict(Request::new(request)))?.into_inner();
-                if answer.prediction.unwrap_or_default().fake {
-                    files.push(file);
-                    found += 1;
-                }
+        for item in items.iter().filter(|item| item.family == family) {
+            if found == most {
+                break;
+            }
+            let request = v1::PredictRequest { image: item.image.clone(), ..Default::default() };
+            let answer = bench.tokio.block_on(service.predict(Request::new(request)))?.into_inner();
+            if answer.prediction.unwrap_or_default().fake {
+                files.push(item.file.clone());
+                found += 1;
             }
         }
-        ensure!(found == most, "{} has {found} fakes of {family} that are called fake", path.display());
+        ensure!(found == most, "{} has {found} fakes of {family} that are called fake", dir.display());
     }
     Ok(files)
 }

@@ -68,6 +68,12 @@ async fn a_model_that_finds_faces_is_everybodys() {
         models.get_model(named).await.unwrap().into_inner().model.unwrap().task(),
         v1::ModelTask::Faces
     );
+    // For a decision on a picture it is like one that is not there, whatever else lies under its name.
+    let mut client = server.client().await;
+    let ask = |name: &str| with(v1::ExplainRequest { model: model(name), ..request() }, Some(&token));
+    let theirs = client.explain(ask("centerface")).await.unwrap_err();
+    let missing = client.explain(ask("no-such")).await.unwrap_err();
+    assert_eq!(theirs.message().replace("centerface", "X"), missing.message().replace("no-such", "X"));
     let listed = models.list_models(with(v1::ListModelsRequest {}, Some(&token))).await.unwrap().into_inner();
     let names: Vec<_> = listed.models.into_iter().map(|model| model.version.unwrap().name).collect();
     assert_eq!(names, ["centerface", "selfblend-mobilenetv2"]);

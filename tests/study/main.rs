@@ -7,7 +7,6 @@
 
 mod arms;
 mod errors;
-mod items;
 mod report;
 mod row;
 mod run;
@@ -24,9 +23,9 @@ use unmask_protocol::v1::model_service_server::ModelService as _;
 use unmask_server::Service;
 use unmask_tests::Root;
 
-use items::{FAMILIES, Item};
 use row::Rows;
 use run::Study;
+use unmask_tests::evalset::{self, FAMILIES, Item};
 
 /// "Method" of a row of a fake that is passed over, because there is no decision to explain.
 const CALLED_REAL: &str = "called real";
@@ -75,13 +74,13 @@ async fn main() -> anyhow::Result<()> {
     }
     let mut rows = Rows::open(&args.rows)?;
     if !args.report_only {
-        let evalset = args.evalset.context("--evalset DIR is needed, unless with --report-only")?;
+        let dir = args.evalset.context("--evalset DIR is needed, unless with --report-only")?;
         let root = Root::new(&[]);
         let service = root.service(&[("log.filter", "warn")]);
         let mut study = Study { model: model(&service).await?, service: &service, rows };
         study.rows.are_of(&study.model)?;
         let most = if args.flips { usize::MAX } else { args.fakes };
-        let chosen = choose(&mut study, items::read(&evalset)?, most).await?;
+        let chosen = choose(&mut study, evalset::read(&dir)?, most).await?;
         let arms = arms::arms(args.share);
         for (number, item) in chosen.iter().enumerate() {
             println!("{} of {}: {}", number + 1, chosen.len(), item.id);

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use crate::CALLED_REAL;
 use crate::arms::{ALONE, FILLS, METHODS};
-use crate::items::FAMILIES;
 use crate::row::{Row, Search};
 use crate::settings::{self, SETTING};
+use unmask_tests::evalset::FAMILIES;
 
 const CONTROLS: [&str; 3] = ["centred Gaussian", "uniform", "random"];
 
@@ -178,11 +178,11 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::items::Item;
+    use unmask_tests::evalset::Item;
 
     fn row(id: &str, method: &str, fill: &str) -> Row {
         let (id, family) = (id.to_owned(), id.split('-').next().unwrap().to_owned());
-        let item = Item { id, family, image: Vec::new(), original: Vec::new(), mask: Vec::new(), number: 0 };
+        let item = Item { id, family, ..Item::default() };
         Row { auroc: Some(0.5), model: "m@1".into(), ..Row::new(&item, method, fill, 1) }
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use unmask_explainer::metrics::{auroc, iou, pointing_game};
 use unmask_tests::above_mean;
 
-use crate::items::Item;
+use unmask_tests::evalset::Item;
 
 /// What was measured of one map.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -158,14 +158,7 @@ mod tests {
     use super::*;
 
     fn item() -> Item {
-        Item {
-            id: "mouth-000".into(),
-            family: "mouth".into(),
-            image: Vec::new(),
-            original: Vec::new(),
-            mask: Vec::new(),
-            number: 3,
-        }
+        Item { id: "mouth-000".into(), family: "mouth".into(), number: 3, ..Item::default() }
     }
 
     fn row(model: &str) -> Row {

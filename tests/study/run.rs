@@ -9,9 +9,9 @@ use unmask_server::Service;
 use unmask_tests::{explain, image_fill, values};
 
 use crate::arms::{Arm, searches};
-use crate::items::Item;
 use crate::row::{Row, Rows, Search};
 use crate::settings::settings;
+use unmask_tests::evalset::Item;
 
 const SEED: u64 = 1;
 /// Side of the pictures and of the detector's frame.

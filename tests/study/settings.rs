@@ -89,7 +89,7 @@ pub(crate) fn table(text: &mut String, rows: &[&Row]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::items::Item;
+    use unmask_tests::evalset::Item;
 
     #[test]
     fn every_setting_is_another_and_is_in_the_table() {
@@ -111,8 +111,7 @@ mod tests {
         };
         let row = |family: &str, auroc, found| {
             let (id, family) = (format!("{family}-000"), family.to_owned());
-            let item =
-                Item { id, family, image: Vec::new(), original: Vec::new(), mask: Vec::new(), number: 0 };
+            let item = Item { id, family, ..Item::default() };
             Row { auroc: Some(auroc), search: Some(found), ..Row::new(&item, SETTING, "grid 16", 1) }
         };
         let rows = [row("eyes", 0.9, search(true, 22)), row("swap", 0.5, search(false, 2000))];

@@ -10,6 +10,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt as _;
 use unmask_protocol::v1;
 use unmask_protocol::v1::evaluation_service_client::EvaluationServiceClient;
 use unmask_protocol::v1::evaluation_service_server::EvaluationService as _;
@@ -261,17 +262,18 @@ fn read<T>(answer: Result<Response<T>, Status>) -> anyhow::Result<T> {
 /// The message, or [`Refused`].
 pub(crate) fn message<T>(answer: Result<T, Status>) -> anyhow::Result<T> {
     answer.map_err(|status| {
+        let says_when = status.get_details_retry_info().is_some();
         if is_lost(&status) {
             let text =
                 format!("the connection to the server was lost: {}; it is safe to ask again", cause(&status));
-            return Refused { code: Code::Unavailable, text }.into();
+            return Refused { code: Code::Unavailable, text, says_when }.into();
         }
         let (code, message, fields) = status_of(&status);
         let text = match fields.as_slice() {
             [] => format!("{message} ({code:?})"),
             fields => fields.iter().map(|(f, m)| format!("{f}: {m}")).collect::<Vec<_>>().join("; "),
         };
-        Refused { code, text }.into()
+        Refused { code, text, says_when }.into()
     })
 }
 
@@ -294,6 +296,8 @@ fn cause<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
 pub(crate) struct Refused {
     pub(crate) code: Code,
     text: String,
+    /// Whether it says when to ask again.
+    pub(crate) says_when: bool,
 }
 
 impl std::fmt::Display for Refused {

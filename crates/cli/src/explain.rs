@@ -39,21 +39,16 @@ pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
             writeln!(std::io::stderr(), "unmask: {name}: {error:#}")
         };
         let name = path.display().to_string();
-        let parts = async {
-            let image = std::fs::read(path).context("cannot read the picture")?;
-            let seen = faces::seen(&client, &args.subject, &image).await?;
-            anyhow::Ok(seen.into_iter().map(move |seen| (image.clone(), seen)))
-        };
-        let parts = match parts.await {
+        let (image, parts) = match faces::seen(&client, &args.subject, path).await {
             Ok(parts) => parts,
             Err(error) => {
                 fail(&name, error)?;
                 continue;
             }
         };
-        for (image, seen) in parts {
+        for seen in parts {
             let (name, stem) = (seen.told(&name), seen.stem(stem));
-            let request = v1::ExplainRequest { image, crop: seen.crop, ..template.clone() };
+            let request = v1::ExplainRequest { image: image.clone(), crop: seen.crop, ..template.clone() };
             bar.reset();
             let done = one(&client, &args, request, (&name, &stem), &bar).await;
             bar.finish_and_clear();
@@ -140,6 +135,7 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         outputs,
         top_regions: None,
         segmentation: segmentation.transpose()?,
+        ..v1::ExplainRequest::default()
     })
 }
 

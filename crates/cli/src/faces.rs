@@ -1,6 +1,7 @@
 //! `unmask faces`, and the faces that other commands work on.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -76,13 +77,18 @@ impl Seen {
     }
 }
 
-/// The parts of a picture that are meant: what the caller says, or what the model wants to see of its faces.
-pub(crate) async fn seen(client: &Client, subject: &Subject, image: &[u8]) -> anyhow::Result<Vec<Seen>> {
+/// A picture's file, and the parts of it that are meant: what the caller says, or what the model wants to see of its faces.
+pub(crate) async fn seen(
+    client: &Client,
+    subject: &Subject,
+    path: &Path,
+) -> anyhow::Result<(Vec<u8>, Vec<Seen>)> {
+    let image = std::fs::read(path).context("cannot read the picture")?;
     let Some(which) = subject.face else {
-        return Ok(vec![Seen { crop: crop(subject.crop), number: None }]);
+        return Ok((image, vec![Seen { crop: crop(subject.crop), number: None }]));
     };
     let request = v1::DetectFacesRequest {
-        image: image.to_vec(),
+        image: image.clone(),
         model: selector(subject.model.as_deref()),
         face_model: selector(subject.face_model.as_deref()),
         priority: priority(subject.priority),
@@ -93,8 +99,9 @@ pub(crate) async fn seen(client: &Client, subject: &Subject, image: &[u8]) -> an
         bail!("no face was found; say --crop, or leave --face out for the whole picture");
     }
     let faces = found.faces.into_iter().zip(1..);
-    Ok(match which {
+    let seen = match which {
         Which::Largest => faces.take(1).map(|(face, _)| Seen { crop: face.crop, number: None }).collect(),
         Which::All => faces.map(|(face, i)| Seen { crop: face.crop, number: Some(i) }).collect(),
-    })
+    };
+    Ok((image, seen))
 }

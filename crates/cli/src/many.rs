@@ -108,13 +108,10 @@ struct Asked {
     unread: Mutex<Vec<(usize, String)>>,
 }
 
-/// Whether a call has ended because a message is larger than what the server receives.
+/// Whether a call has ended because a message is larger than what the server receives: what is full says when to ask again.
 fn is_too_large(error: &anyhow::Error) -> bool {
     let refused = error.downcast_ref::<Refused>();
-    refused.is_some_and(|refused| {
-        refused.code == Code::ResourceExhausted
-            && refused.to_string().contains("larger than what this server receives")
-    })
+    refused.is_some_and(|refused| refused.code == Code::ResourceExhausted && !refused.says_when)
 }
 
 impl Run<'_> {

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use unmask_protocol::v1;
 
 use crate::args::Predict;
@@ -15,20 +14,15 @@ pub(crate) async fn run(args: Predict) -> anyhow::Result<ExitCode> {
     let (mut out, mut failed) = (std::io::stdout(), false);
     for path in &args.subject.images {
         let name = path.display().to_string();
-        let parts = async {
-            let image = std::fs::read(path).context("cannot read the picture")?;
-            let seen = faces::seen(&client, &args.subject, &image).await?;
-            anyhow::Ok(seen.into_iter().map(move |seen| (image.clone(), seen)))
-        };
         let mut fail = |name: &str, error: anyhow::Error| {
             failed = true;
             writeln!(std::io::stderr(), "unmask: {name}: {error:#}")
         };
-        match parts.await {
-            Ok(parts) => {
-                for (image, seen) in parts {
+        match faces::seen(&client, &args.subject, path).await {
+            Ok((image, parts)) => {
+                for seen in parts {
                     let name = seen.told(&name);
-                    match score(&client, &args, image, seen.crop).await {
+                    match score(&client, &args, image.clone(), seen.crop).await {
                         Ok(answer) => print(&mut out, &name, answer, args.subject.json)?,
                         Err(error) => fail(&name, error)?,
                     }

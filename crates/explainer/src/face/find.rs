@@ -5,7 +5,7 @@ use unmask_core::{FACE_VALUES, InputSpec};
 use super::Face;
 
 /// Least score of a face: what CenterFace's authors and its users take.
-pub const LEAST_SCORE: f64 = 0.5;
+const LEAST_SCORE: f64 = 0.5;
 /// Boxes that share more than this are of one face, the surer of them; as CenterFace's authors have it.
 const ONE_FACE: f64 = 0.3;
 

@@ -4,7 +4,7 @@ mod crop;
 mod find;
 
 pub use crop::crop;
-pub use find::{LEAST_SCORE, find};
+pub use find::find;
 
 /// A face. Places are in pixels of the picture as displayed; (0, 0) is the corner of the first pixel.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ impl Face {
     }
 
     /// The area that its box shares with another's, over that of both together: 0 to 1.
-    pub fn overlap(&self, other: &Self) -> f64 {
+    fn overlap(&self, other: &Self) -> f64 {
         let area = |[left, top, right, bottom]: [f64; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
         let ([a, b, c, d], [e, f, g, h]) = (self.corners, other.corners);
         let shared = area([a.max(e), b.max(f), c.min(g), d.min(h)]);

@@ -306,7 +306,7 @@ fn outputs(wanted: &[i32], violations: &mut Vec<Violation>) -> Outputs {
             Ok(v1::Output::Fill) => &mut outputs.fill,
             Ok(v1::Output::Labels) => &mut outputs.labels,
             Ok(v1::Output::StandardErrors) => &mut outputs.standard_errors,
-            Ok(v1::Output::Unspecified) | Err(_) => {
+            Ok(v1::Output::Unspecified | v1::Output::Sentences | v1::Output::Steadiness) | Err(_) => {
                 let allowed = "OUTPUT_HEAT_MAP (1), OUTPUT_OVERLAY (2), OUTPUT_PICTURE_MAP (3), OUTPUT_FILL (4), \
                                OUTPUT_LABELS (5) and OUTPUT_STANDARD_ERRORS (6)";
                 violations.push(Violation::new(

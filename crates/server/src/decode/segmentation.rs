@@ -95,7 +95,7 @@ pub(super) fn segmentation(
             })
         }
         Some(Kind::Labels(message)) => return labels(&message, picture, input, wrong),
-        None => {
+        Some(Kind::Parts(_)) | None => {
             let message = "is not set or not known to this server, see ListMethods";
             wrong.push(Violation::new("segmentation.kind", message));
             return None;

@@ -41,6 +41,7 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
         converged: answer.error.zip(job.budget.target_error).is_some_and(|(error, target)| error <= target),
         truncated_by: truncation(answer.ended).into(),
         standard_errors: errors.filter(|_| job.outputs.standard_errors).map(|errors| map(&errors.map)),
+        ..v1::ExplainResponse::default()
     }
 }
 

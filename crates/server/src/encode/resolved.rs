@@ -19,6 +19,7 @@ pub(crate) fn resolved(job: &ExplainJob) -> v1::Resolved {
         crop: Some(rect(job.subject.crop)),
         segmentation: Some(v1::Segmentation { kind: Some(segmentation_kind(&job.cut)) }),
         budget: (job.budget != Budget::default()).then_some(v1::Budget { max_passes, target_error }),
+        ..v1::Resolved::default()
     }
 }
 

@@ -34,12 +34,6 @@ impl Wanted<'_> {
         }
     }
 
-    fn tenant(&self) -> &Tenant {
-        match self {
-            Self::Classes(tenant) | Self::Faces(tenant) => tenant,
-        }
-    }
-
     /// The field of a request that chooses it.
     pub(super) fn field(self, key: &str) -> String {
         match self {
@@ -150,7 +144,10 @@ impl Snapshot {
         selector: Option<&v1::ModelSelector>,
         default: Option<&str>,
     ) -> Result<Vec<Arc<Version>>, Violation> {
-        let sees = |name: &str| self.is_seen(name, wanted.tenant());
+        let sees = |name: &str| match wanted {
+            Wanted::Classes(tenant) => tenant.may_use(name),
+            Wanted::Faces(tenant) => self.is_seen(name, tenant),
+        };
         let default = default.filter(|name| sees(name));
         let (name, version) = selector.map_or(("", ""), |s| (s.name.as_str(), s.version.as_str()));
         let served = || {
@@ -226,7 +223,7 @@ impl Snapshot {
             .flatten()
             .collect();
         if reasons.is_empty() {
-            "there is no bundle (NAME/VERSION/model.toml)".into()
+            "there is no bundle of a detector (NAME/VERSION/model.toml)".into()
         } else {
             reasons.join("; ")
         }

@@ -20,7 +20,7 @@ use futures_util::Stream;
 use opentelemetry::KeyValue;
 use tonic::{Request, Response, Status};
 use tracing::Span;
-use unmask_core::{Ended, ForwardError, Violation};
+use unmask_core::{Ended, ForwardError, Task, Violation};
 use unmask_explainer::image;
 use unmask_pool::Cancel;
 
@@ -66,12 +66,12 @@ impl State {
         Sight { models: &self.models, tenant, limits: &self.limits }
     }
 
-    /// Whether any model has a worker that can work, or is loaded when it is asked for: one that has lost its own takes nothing from
-    /// the others.
+    /// Whether any detector has a worker that can work, or is loaded when it is asked for: one that has lost its own takes nothing from
+    /// the others. A model that finds faces decides nothing, and is no reason to be asked.
     pub(crate) fn is_ready(&self) -> bool {
         let ready = self.models.all(|listed| match listed.state {
-            models::State::Loaded(served) => served.is_ready(),
-            models::State::NotLoaded(_) => true,
+            models::State::Loaded(served) => served.spec().task == Task::Classes && served.is_ready(),
+            models::State::NotLoaded(spec) => spec.task == Task::Classes,
             models::State::Refused => false,
         });
         ready.contains(&true)
@@ -185,7 +185,7 @@ impl Service {
         Ok(Self { state })
     }
 
-    /// Whether any model has a worker that can work, or is loaded when it is asked for: one that has lost its own takes nothing from the others.
+    /// Whether any detector has a worker that can work, or is loaded when it is asked for: one that has lost its own takes nothing from the others.
     pub fn is_ready(&self) -> bool {
         self.state.is_ready()
     }
