@@ -13,7 +13,7 @@
 //! where they reach, and says whether they did. Nothing is assumed of how regions act together: a set may change the decision that
 //! none of its parts and no larger one does.
 //!
-//! Passes: one for each set that is tried, at most `passes`, and those that the caller's own check takes. After arXiv 1905.07857 (Goyal
+//! Passes: one for each set that is tried and one for each that is checked, at most `passes` in all. After arXiv 1904.07451 (Goyal
 //! et al., ICML 2019: greedy and exhaustive search for the least edit), with the adversarial version of the face in place of another's.
 
 use std::collections::HashMap;
@@ -47,7 +47,7 @@ pub const PASSES: Param = Param {
 pub struct Counterfactual {
     /// Regions that may be replaced.
     pub regions: usize,
-    /// Most sets that are tried.
+    /// Most sets that are tried and checked.
     pub passes: u64,
 }
 
@@ -85,7 +85,7 @@ pub enum Outcome {
 }
 
 impl Counterfactual {
-    /// Looks for it among the first regions of `order`. What is found has to stand `check`, which may ask the model again; a set that does
+    /// Looks for it among the first regions of `order`. What is found has to stand `check`, which may ask the model once; a set that does
     /// not is no answer, and others are.
     ///
     /// # Errors
@@ -101,8 +101,8 @@ impl Counterfactual {
         let mut areas = vec![0; scene.labels.count()];
         scene.labels.labels().iter().for_each(|label| areas[*label as usize] += 1);
         let areas = order.iter().map(|label| areas[*label]).collect();
-        let (known, left) = (HashMap::new(), self.passes);
-        let mut tried = Tried { scene, order, areas, forward, check, known, left, ended: false };
+        let (known, stood, left) = (HashMap::new(), HashMap::new(), self.passes);
+        let mut tried = Tried { scene, order, areas, forward, check, known, stood, left, ended: false };
         let found = tried.smallest()?;
         Ok(match found {
             Some((set, smallest)) => {
@@ -127,6 +127,8 @@ struct Tried<'a> {
     check: &'a mut dyn FnMut(&[usize]) -> Result<bool, ForwardError>,
     /// How far over each set is.
     known: HashMap<Set, f64>,
+    /// Whether a set stood the check.
+    stood: HashMap<Set, bool>,
     /// Passes that are left.
     left: u64,
     /// Whether the deadline has come.
@@ -199,20 +201,33 @@ impl Tried<'_> {
             sets.iter().copied().filter(|set| self.known.get(set).is_some_and(|over| *over > 0.0)).collect();
         over.sort_by_key(|set| area(*set));
         for set in over {
-            let labels = self.labels(set);
-            if (self.check)(&labels)? {
+            if self.stands(set)? {
                 return Ok(Some(set));
             }
-            self.known.insert(set, 0.0);
         }
         Ok(None)
+    }
+
+    fn stands(&mut self, set: Set) -> Result<bool, ForwardError> {
+        if let Some(stood) = self.stood.get(&set) {
+            return Ok(*stood);
+        }
+        if self.left == 0 {
+            return Ok(false);
+        }
+        self.left -= 1;
+        let labels = self.labels(set);
+        let stands = (self.check)(&labels)?;
+        self.stood.insert(set, stands);
+        Ok(stands)
     }
 
     /// Tries the sets that are not known yet; whether passes and time were enough for all.
     fn ask(&mut self, sets: &[Set]) -> Result<bool, ForwardError> {
         let mut new: Vec<Set> = sets.iter().copied().filter(|set| !self.known.contains_key(set)).collect();
         let wanted = new.len();
-        new.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        // One is left to check what is found.
+        new.truncate(usize::try_from(self.left.saturating_sub(1)).unwrap_or(usize::MAX));
         for sets in new.chunks(ROUND) {
             if self.ended {
                 return Ok(false);

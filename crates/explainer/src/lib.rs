@@ -13,3 +13,4 @@ pub mod metrics;
 pub mod quality;
 pub mod render;
 pub mod segment;
+pub mod tell;
