@@ -2,63 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::Cursor;
-
-use image::codecs::png::PngEncoder;
-use image::imageops::{FilterType, crop_imm, flip_horizontal, replace, resize, rotate90, rotate270};
-use image::{ImageEncoder as _, Rgb, RgbImage};
+use image::RgbImage;
+use image::imageops::{FilterType, crop_imm, replace, resize};
 use tonic::{Code, Request};
 use unmask_protocol::v1;
 use unmask_protocol::v1::explanation_service_server::ExplanationService as _;
 use unmask_protocol::v1::model_service_server::ModelService as _;
 use unmask_server::Service;
+use unmask_tests::crowd::{GREY, SQUARES, crowd, file, iou, read, stored};
 use unmask_tests::{Root, assert_adds_up, explain, model, png, sample};
 
 fn service() -> Service {
     Root::new(&[]).with_faces().service(&[])
-}
-
-fn read(name: &str) -> RgbImage {
-    image::load_from_memory(&sample(name)).unwrap().to_rgb8()
-}
-
-fn file(picture: &RgbImage) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
-    bytes.into_inner()
-}
-
-/// The picture turned about its middle, on grey.
-fn tilted(picture: &RgbImage, degrees: f64) -> RgbImage {
-    let (sin, cos) = degrees.to_radians().sin_cos();
-    let middle = f64::from(picture.width()) / 2.0;
-    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
-        let (x, y) = (f64::from(x) + 0.5 - middle, f64::from(y) + 0.5 - middle);
-        let (x, y) = (cos * x + sin * y + middle, cos * y - sin * x + middle);
-        let inside = |v: f64| v >= 0.0 && v < 2.0 * middle;
-        if inside(x) && inside(y) { *picture.get_pixel(x as u32, y as u32) } else { GREY }
-    })
-}
-
-const GREY: Rgb<u8> = Rgb([128; 3]);
-
-/// Left, top and side of each face's square: what the detector expects of it, the largest first.
-const SQUARES: [(u32, u32, u32); 4] = [(330, 60, 240), (40, 320, 180), (60, 60, 128), (660, 400, 96)];
-
-/// Four faces of one person at several sizes: as it is, flipped, tilted, small.
-fn crowd() -> RgbImage {
-    let mut canvas = RgbImage::from_pixel(840, 560, GREY);
-    let pictures = [
-        flip_horizontal(&read("astronaut-eyes.png")),
-        tilted(&read("astronaut-real.png"), 15.0),
-        read("astronaut-mouth.png"),
-        read("astronaut-real.png"),
-    ];
-    for (picture, (x, y, side)) in pictures.iter().zip(SQUARES) {
-        let picture = resize(picture, side, side, FilterType::Triangle);
-        replace(&mut canvas, &picture, x.into(), y.into());
-    }
-    canvas
 }
 
 async fn faces(service: &Service, image: Vec<u8>) -> v1::DetectFacesResponse {
@@ -75,13 +30,6 @@ fn corners(face: &v1::Face) -> Corners {
 fn square(square: v1::Box) -> Corners {
     let v1::Box { x, y, width, height } = square;
     [x.into(), y.into(), (x + width).into(), (y + height).into()]
-}
-
-/// The shared area of two boxes over that of both.
-fn iou(a: Corners, b: Corners) -> f64 {
-    let area = |c: Corners| (c[2] - c[0]).max(0.0) * (c[3] - c[1]).max(0.0);
-    let shared = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
-    shared / (area(a) + area(b) - shared)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,15 +58,8 @@ async fn each_face_of_a_crowd_is_found_and_cut_out_as_the_detector_wants_it() {
 async fn faces_are_in_the_same_place_however_the_picture_is_stored() {
     let service = service();
     let upright = faces(&service, file(&crowd())).await;
-    // Orientation 6 is shown turned to the right, 8 to the left.
-    for (orientation, stored) in [(6, rotate270(&crowd())), (8, rotate90(&crowd()))] {
-        let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
-        exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
-        let mut bytes = Vec::new();
-        let mut encoder = PngEncoder::new(&mut bytes);
-        encoder.set_exif_metadata(exif).unwrap();
-        let (width, height) = stored.dimensions();
-        encoder.write_image(&stored, width, height, image::ExtendedColorType::Rgb8).unwrap();
+    for orientation in [6, 8] {
+        let bytes = stored(&crowd(), orientation);
         assert_eq!(faces(&service, bytes).await.faces, upright.faces, "{orientation}");
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod configuration;
+pub mod crowd;
 pub mod evalset;
 pub mod load;
 pub mod started;

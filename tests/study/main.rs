@@ -7,6 +7,7 @@
 
 mod arms;
 mod errors;
+mod names;
 mod report;
 mod row;
 mod run;
@@ -57,6 +58,12 @@ struct Args {
     /// Hold standard errors against what happens over seeds, and write docs/errors.md; needs no evaluation set
     #[arg(long, conflicts_with_all = ["flips", "settings", "report_only"])]
     errors: bool,
+    /// Tell how often sentences name the part that was manipulated first, and write docs/names.md
+    #[arg(long, conflicts_with_all = ["flips", "settings", "report_only", "errors"])]
+    names: bool,
+    /// With --names: the folder of untouched portraits, to see whether faces of a crowd are found and kept
+    #[arg(long, value_name = "DIR", requires = "names")]
+    faces: Option<PathBuf>,
     /// Write the report from the rows that are there
     #[arg(long)]
     report_only: bool,
@@ -71,6 +78,19 @@ async fn main() -> anyhow::Result<()> {
         let (kept, report) =
             (args.rows.with_file_name("errors.jsonl"), args.report.with_file_name("errors.md"));
         return errors::study(&service, &model, &kept, &report).await;
+    }
+    if args.names {
+        let dir = args.evalset.context("--evalset DIR is needed")?;
+        let service = Root::new(&[]).with_faces().service(&[("log.filter", "warn")]);
+        let model = model(&service).await?;
+        let files = (args.rows.with_file_name("names.jsonl"), args.report.with_file_name("names.md"));
+        let mut items = Vec::new();
+        for item in evalset::read(&dir)? {
+            let request = v1::PredictRequest { image: item.image.clone(), ..Default::default() };
+            let answer = service.predict(Request::new(request)).await.map_err(|e| anyhow!(e))?;
+            items.extend(answer.into_inner().prediction.is_some_and(|p| p.fake).then_some(item));
+        }
+        return names::study(&service, &model, &items, (&files.0, &files.1), args.faces.as_deref()).await;
     }
     let mut rows = Rows::open(&args.rows)?;
     if !args.report_only {

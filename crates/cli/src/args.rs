@@ -259,6 +259,24 @@ pub(crate) struct Explain {
     /// STEM.skipped.json. As of a folder, pictures whose files are there are left out
     #[arg(long, value_name = "PROBABILITY")]
     pub(crate) only_if: Option<f64>,
+    /// Leave the sentences out, and the up to three passes that they speak of
+    #[arg(long)]
+    pub(crate) no_sentences: bool,
+    /// Language of the sentences: en or de [default: en]
+    #[arg(
+        long,
+        value_name = "TAG",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "no_sentences"
+    )]
+    pub(crate) language: String,
+    /// Look for the least that has to be replaced for another decision, and write the changed picture as STEM.counterfactual.png
+    #[arg(long)]
+    pub(crate) counterfactual: bool,
+    /// Explain once more with the next seed, and tell how much of the explanation stays
+    #[arg(long)]
+    pub(crate) steadiness: bool,
     /// Write the standard errors of the map's values as STEM.errors.npy too
     #[arg(long)]
     pub(crate) save_errors: bool,

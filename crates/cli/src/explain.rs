@@ -48,7 +48,12 @@ pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
         };
         for seen in parts {
             let (name, stem) = (seen.told(&name), seen.stem(stem));
-            let request = v1::ExplainRequest { image: image.clone(), crop: seen.crop, ..template.clone() };
+            let request = v1::ExplainRequest {
+                image: image.clone(),
+                crop: seen.crop,
+                face: seen.face(),
+                ..template.clone()
+            };
             bar.reset();
             let done = one(&client, &args, request, (&name, &stem), &bar).await;
             bar.finish_and_clear();
@@ -119,6 +124,8 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
     let method = v1::Method { preset: args.preset.clone(), ..method };
     let mut outputs = vec![v1::Output::Overlay.into()];
     outputs.extend(args.save_errors.then_some(i32::from(v1::Output::StandardErrors)));
+    outputs.extend((!args.no_sentences).then_some(i32::from(v1::Output::Sentences)));
+    outputs.extend(args.steadiness.then_some(i32::from(v1::Output::Steadiness)));
     outputs.extend(args.save_fill.then_some(i32::from(v1::Output::Fill)));
     Ok(v1::ExplainRequest {
         request_id: String::new(),
@@ -135,7 +142,10 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         outputs,
         top_regions: None,
         segmentation: segmentation.transpose()?,
-        ..v1::ExplainRequest::default()
+        // What `--face` finds comes with each face.
+        face: None,
+        counterfactual: args.counterfactual.then(v1::CounterfactualSearch::default),
+        language: args.language.clone(),
     })
 }
 

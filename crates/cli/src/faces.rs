@@ -61,6 +61,7 @@ fn told(name: &str, answer: &v1::DetectFacesResponse) -> String {
 /// A part of a picture that a command works on.
 pub(crate) struct Seen {
     pub(crate) crop: Option<v1::Box>,
+    landmarks: Option<v1::Landmarks>,
     /// Which of all faces it is, from 1.
     number: Option<usize>,
 }
@@ -69,6 +70,12 @@ impl Seen {
     /// The file name without its ending.
     pub(crate) fn stem(&self, stem: &str) -> String {
         self.number.map_or_else(|| stem.to_owned(), |number| format!("{stem}-{number}"))
+    }
+
+    /// Which face it is, where that is known.
+    pub(crate) fn face(&self) -> Option<v1::FaceChoice> {
+        let kind = v1::face_choice::Kind::Landmarks(self.landmarks?);
+        Some(v1::FaceChoice { kind: Some(kind) })
     }
 
     /// What is told of the picture of this name.
@@ -85,7 +92,7 @@ pub(crate) async fn seen(
 ) -> anyhow::Result<(Vec<u8>, Vec<Seen>)> {
     let image = std::fs::read(path).context("cannot read the picture")?;
     let Some(which) = subject.face else {
-        return Ok((image, vec![Seen { crop: crop(subject.crop), number: None }]));
+        return Ok((image, vec![Seen { crop: crop(subject.crop), landmarks: None, number: None }]));
     };
     let request = v1::DetectFacesRequest {
         image: image.clone(),
@@ -99,9 +106,10 @@ pub(crate) async fn seen(
         bail!("no face was found; say --crop, or leave --face out for the whole picture");
     }
     let faces = found.faces.into_iter().zip(1..);
+    let seen = |(face, number): (v1::Face, _)| Seen { crop: face.crop, landmarks: face.landmarks, number };
     let seen = match which {
-        Which::Largest => faces.take(1).map(|(face, _)| Seen { crop: face.crop, number: None }).collect(),
-        Which::All => faces.map(|(face, i)| Seen { crop: face.crop, number: Some(i) }).collect(),
+        Which::Largest => faces.take(1).map(|(face, _)| seen((face, None))).collect(),
+        Which::All => faces.map(|(face, i)| seen((face, Some(i)))).collect(),
     };
     Ok((image, seen))
 }

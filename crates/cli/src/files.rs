@@ -29,6 +29,10 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
             "dtype": "<u2", "shape": [labels.height, labels.width], "sha256": sha256(&labels.values),
         });
     }
+    if let Some(found) = answer.counterfactual.as_ref().filter(|found| !found.image_png.is_empty()) {
+        let png = &found.image_png;
+        json["counterfactual"]["image_png"] = json!({ "bytes": png.len(), "sha256": sha256(png) });
+    }
     let pictures = [
         ("heat_map_png", &answer.heat_map_png),
         ("overlay_png", &answer.overlay_png),
@@ -43,8 +47,8 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
     Ok(json)
 }
 
-/// Writes STEM.json, STEM.npy, STEM.overlay.png and, where the answer has them, STEM.errors.npy and STEM.fill.png, and gives their
-/// paths.
+/// Writes STEM.json, STEM.npy, STEM.overlay.png and, where the answer has them, STEM.errors.npy, STEM.fill.png and
+/// STEM.counterfactual.png, and gives their paths.
 pub(crate) fn write(dir: &Path, stem: &str, answer: &v1::ExplainResponse) -> anyhow::Result<Vec<PathBuf>> {
     let map = answer.map.as_ref().context("the answer has no map")?;
     let text = serde_json::to_string_pretty(&summary(answer)?)? + "\n";
@@ -58,6 +62,9 @@ pub(crate) fn write(dir: &Path, stem: &str, answer: &v1::ExplainResponse) -> any
     }
     if !answer.fill_png.is_empty() {
         files.push((dir.join(format!("{stem}.fill.png")), answer.fill_png.clone()));
+    }
+    if let Some(found) = answer.counterfactual.as_ref().filter(|found| !found.image_png.is_empty()) {
+        files.push((dir.join(format!("{stem}.counterfactual.png")), found.image_png.clone()));
     }
     // The JSON comes last and whole: where it is, the others are.
     for (path, bytes) in files.iter().skip(1).chain(files.first()) {

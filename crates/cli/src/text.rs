@@ -23,6 +23,9 @@ pub(crate) fn explanation(name: &str, answer: &v1::ExplainResponse) -> Result<St
     let target = answer.target.clone().unwrap_or_default();
     let fill = answer.fill_prediction.clone().unwrap_or_default();
     writeln!(text, "{name}: {}", verdict(&prediction))?;
+    for sentence in &answer.sentences {
+        writeln!(text, "  {}", sentence.text)?;
+    }
     writeln!(text, "  scores: {}", scores(&prediction))?;
     writeln!(
         text,

@@ -35,6 +35,9 @@ pub(super) fn request(kept: &Kept, args: &Reproduce) -> anyhow::Result<v1::Expla
         outputs: outputs(kept),
         top_regions: Some(answer.regions.len() as u32),
         segmentation: resolved.segmentation.map(|cut| with_labels(cut, args)).transpose()?,
+        face: face(answer, resolved.landmarks),
+        counterfactual: resolved.counterfactual,
+        language: resolved.language,
         ..v1::ExplainRequest::default()
     })
 }
@@ -44,6 +47,27 @@ fn budget(given: Option<v1::Budget>, passes: Option<u64>) -> Option<v1::Budget> 
     let given = given.unwrap_or_default();
     let budget = v1::Budget { max_passes: passes.or(given.max_passes), ..given };
     (budget != v1::Budget::default()).then_some(budget)
+}
+
+/// The face that was meant: looked for again where it was looked for.
+fn face(answer: &v1::ExplainResponse, landmarks: Option<v1::Landmarks>) -> Option<v1::FaceChoice> {
+    use v1::face_choice::Kind;
+    let missed = answer.warnings.iter().any(|warning| warning.starts_with("no face was found"));
+    let crop = answer.resolved.as_ref().and_then(|resolved| resolved.crop);
+    let kind = if answer.face.is_some() || missed {
+        // Unasked, because sentences or a counterfactual were wanted, which they are again.
+        if crop.is_none_or(|crop| is_whole(&crop, answer)) {
+            return None;
+        }
+        let model = |model: &v1::ModelVersion| v1::ModelSelector {
+            name: model.name.clone(),
+            version: model.version.clone(),
+        };
+        Kind::Search(v1::FaceSearch { face_model: answer.face_model.as_ref().map(model) })
+    } else {
+        Kind::Landmarks(landmarks?)
+    };
+    Some(v1::FaceChoice { kind: Some(kind) })
 }
 
 /// Whether nobody gave this crop: an answer has the whole picture's then, and where the model expects a face, it says so.
@@ -88,6 +112,8 @@ fn outputs(kept: &Kept) -> Vec<i32> {
         (drawn("fill_png"), v1::Output::Fill),
         (kept.answer.labels.is_some(), v1::Output::Labels),
         (kept.answer.standard_errors.is_some(), v1::Output::StandardErrors),
+        (!kept.answer.sentences.is_empty(), v1::Output::Sentences),
+        (kept.answer.steadiness.is_some(), v1::Output::Steadiness),
     ];
     wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, output)| output.into()).collect()
 }

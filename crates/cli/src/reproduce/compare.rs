@@ -9,6 +9,9 @@ use super::kept::Kept;
 /// What belongs to a request and not to what it asked.
 const NOT_COMPARED: [&str; 3] = ["request_id", "timings", "cost"];
 
+/// What is asked after an explanation, for which one that a deadline ended had no time.
+const AFTER: [&str; 4] = ["checks", "counterfactual", "steadiness", "sentences"];
+
 /// Numbers that differ by no more than this, relative to the larger one where that is above 1, differ in their last digits.
 const SMALL: f64 = 1e-4;
 
@@ -43,7 +46,9 @@ pub(super) fn compare(then: &Kept, now: &Kept) -> Comparison {
     let mut seen = BTreeSet::new();
     // The model stands first: from another one, all the rest follows.
     let names = std::iter::once("model").chain(names.map(String::as_str));
-    let names = names.filter(|name| !NOT_COMPARED.contains(name) && seen.insert(*name));
+    let was_late = then.json["truncated_by"] == "TRUNCATION_DEADLINE";
+    let is_left_out = |name: &str| NOT_COMPARED.contains(&name) || (was_late && AFTER.contains(&name));
+    let names = names.filter(|name| !is_left_out(name) && seen.insert(*name));
     let field = |name: &str| {
         let difference = difference(&timeless(name, &then.json[name]), &timeless(name, &now.json[name]));
         let difference = difference.map(|difference| match (name, &then.map, &now.map) {

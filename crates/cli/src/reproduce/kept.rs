@@ -57,6 +57,13 @@ fn understood(mut json: Json) -> anyhow::Result<(v1::ExplainResponse, Json)> {
             }
         }
     }
+    if let Some(found) = json.get_mut("counterfactual") {
+        for spelled in ["image_png", "imagePng"] {
+            if let Some(picture) = found.get_mut(spelled).filter(|picture| picture.is_object()) {
+                digests.push(("counterfactual", Some("image_png"), picture.take()));
+            }
+        }
+    }
     for (name, other) in PICTURES {
         for spelled in [name, other] {
             if let Some(picture) = json.get_mut(spelled).filter(|picture| picture.is_object()) {

@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_region_stands_out_by_its_evidence_and_by_how_dense_it_is() {
         for (evidence_share, area_share, stands_out) in
-            [(0.1, 0.05, true), (0.09, 0.01, false), (0.6, 0.41, false), (0.6, 0.4, true), (0.0, 0.0, false)]
+            [(0.1, 0.05, true), (0.09, 0.01, false), (0.6, 0.41, false), (0.6, 0.39, true), (0.0, 0.0, false)]
         {
             let ranked = Ranked { label: 0, bounds: (0, 0, 1, 1), mean: 1.0, evidence_share, area_share };
             assert_eq!(ranked.stands_out(), stands_out, "{evidence_share} in {area_share}");

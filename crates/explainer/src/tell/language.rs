@@ -63,9 +63,10 @@ pub(super) fn read(file: &str) -> Texts {
 pub(super) fn filled(text: &str, words: &[(&str, &str)]) -> String {
     let mut whole = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('{') {
+    while let Some((before, behind)) = rest.split_once('{')
+        && let Some((word, behind)) = behind.split_once('}')
+    {
         whole += before;
-        let Some((word, behind)) = behind.split_once('}') else { break };
         whole += words.iter().find(|(name, _)| *name == word).map_or("", |(_, value)| value);
         rest = behind;
     }
@@ -107,9 +108,11 @@ mod tests {
 
     #[test]
     fn a_language_is_known_by_its_tag() {
-        for (tag, language) in
-            [("en", Some(Language::English)), ("de-AT", Some(Language::German)), ("EN", Some(Language::English))]
-        {
+        for (tag, language) in [
+            ("en", Some(Language::English)),
+            ("de-AT", Some(Language::German)),
+            ("EN", Some(Language::English)),
+        ] {
             assert_eq!(Language::named(tag), language, "{tag}");
         }
         assert_eq!((Language::named("fr"), Language::named("")), (None, None));
@@ -118,6 +121,6 @@ mod tests {
     #[test]
     fn words_in_braces_are_replaced_and_values_are_not_read_again() {
         assert_eq!(filled("a {b} c {d}", &[("b", "{d}"), ("d", "x")]), "a {d} c x");
-        assert_eq!(filled("open { brace", &[]), "open ");
+        assert_eq!(filled("open { brace", &[]), "open { brace");
     }
 }

@@ -219,7 +219,9 @@ impl Teller<'_> {
     fn list(&self, mut items: Vec<Words<'static>>) -> Words<'static> {
         let Some(last) = items.pop() else { return self.words() };
         let Some(before) = items.pop() else { return last };
-        let pair = |key, first, second| self.words().nested("first", first).nested("second", second).filled("list", key);
+        let pair = |key, first, second| {
+            self.words().nested("first", first).nested("second", second).filled("list", key)
+        };
         let end = pair("two", before, last);
         items.into_iter().rev().fold(end, |end, item| pair("more", item, end))
     }

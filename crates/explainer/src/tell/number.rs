@@ -135,9 +135,15 @@ mod tests {
             (1.0, "100 %", "100 %"),
         ] {
             let make = |words: Words<'static>| words.percent("w", share, Quantity::Fake);
-            assert_eq!((shown(Language::English, make), shown(Language::German, make)), (english.into(), german.into()));
+            assert_eq!(
+                (shown(Language::English, make), shown(Language::German, make)),
+                (english.into(), german.into())
+            );
         }
         let signed = |value| shown(Language::German, move |words| words.signed("w", value, Quantity::Value));
-        assert_eq!((signed(-1.234), signed(2.0), signed(-0.001)), ("-1,23".into(), "+2,00".into(), "+0,00".into()));
+        assert_eq!(
+            (signed(-1.234), signed(2.0), signed(-0.001)),
+            ("-1,23".into(), "+2,00".into(), "+0,00".into())
+        );
     }
 }

@@ -198,7 +198,8 @@ pub(crate) fn explain(
     let outputs = outputs(&request.outputs, wrong);
     let top_regions = top_regions(request.top_regions, wrong);
     if outputs.sentences && top_regions == 0 {
-        let message = "got 0, sentences speak of regions where the parts of a face are not known; ask for at least 1";
+        let message =
+            "got 0, sentences speak of regions where the parts of a face are not known; ask for at least 1";
         wrong.push(Violation::new("top_regions", message));
     }
     let language = language(&request.language, wrong);

@@ -46,9 +46,10 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
             Whose::Sought { finder, .. } => answer.met.as_ref().map(|_| version(finder.spec())),
             Whose::Nobodys | Whose::Known(_) => None,
         },
-        parts: answer.parts.as_ref().map_or_else(Vec::new, |(labels, ranked)| {
-            finding::parts(labels, ranked, &answer.frame)
-        }),
+        parts: answer
+            .parts
+            .as_ref()
+            .map_or_else(Vec::new, |(labels, ranked)| finding::parts(labels, ranked, &answer.frame)),
         checks: answer.checks.iter().map(|check| finding::check(check, &answer.spec)).collect(),
         counterfactual: answer
             .changed

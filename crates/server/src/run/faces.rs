@@ -34,7 +34,8 @@ pub(crate) fn faces(job: &FacesJob, limits: &Limits, caller: &Caller) -> Result<
         Ok::<_, RequestError>((tensor.into(), scale, (picture.width(), picture.height())))
     })?;
     let decode = started.elapsed();
-    let (faces, meter) = seen(&job.finder, job.detector.spec(), (&tensor, scale, displayed), limits.min_side, caller)?;
+    let (faces, meter) =
+        seen(&job.finder, job.detector.spec(), (&tensor, scale, displayed), limits.min_side, caller)?;
     let bill = Bill {
         announced: 1,
         meter,
