@@ -5,7 +5,9 @@ use unmask_explainer::image;
 use unmask_explainer::metrics::Size;
 
 use super::evaluation::CONTROLS;
-use super::{EvaluateJob, ExplainJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject};
+use super::{
+    EvaluateJob, ExplainJob, FaceJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject,
+};
 use crate::admission::Price;
 
 /// A job that costs something.
@@ -23,6 +25,14 @@ impl Priced for Subject {
 impl Priced for FacesJob {
     fn price(&self, limits: &image::Limits) -> Price {
         Price { passes: 1, bytes: decoding(&self.image, limits) }
+    }
+}
+
+impl Priced for FaceJob {
+    fn price(&self, limits: &image::Limits) -> Price {
+        let outputs = Outputs { overlay: self.overlay, ..Outputs::default() };
+        let bytes = decoding(&self.image, limits) + outputs.bytes(self.pixels);
+        Price { passes: self.announced(), bytes }
     }
 }
 
@@ -63,6 +73,13 @@ fn fill(fill: &FillChoice, limits: &image::Limits) -> u64 {
     match fill {
         FillChoice::Image(bytes) => decoding(bytes, limits),
         FillChoice::Made(_) | FillChoice::Search(_) => 0,
+    }
+}
+
+impl FaceJob {
+    /// Upper bound of the passes: the picture's own, and the masks'.
+    pub(crate) fn announced(&self) -> u64 {
+        1 + self.drise.announced()
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) fn faces(request_id: String, job: &FacesJob, found: Faces) -> v1::Det
     }
 }
 
-fn of(face: &Face) -> v1::Face {
+/// A face, without what a detector wants to see of it.
+pub(super) fn of(face: &Face) -> v1::Face {
     let [left, top, right, bottom] = face.corners;
     let [left_eye, right_eye, nose, mouth_left, mouth_right] =
         face.landmarks.map(|(x, y)| Some(v1::Point { x, y }));

@@ -1,14 +1,16 @@
 //! The faces of a picture.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unmask_core::{InputSpec, PictureKind, Task};
+use unmask_core::{InputSpec, PictureKind, Task, Tensor};
 use unmask_explainer::face::{self, Face};
-use unmask_explainer::image::{self, Limits, Rect};
+use unmask_explainer::image::{self, Limits, Picture, Rect};
 
 use super::{Bill, Caller, read, whole};
 use crate::decode::FacesJob;
 use crate::error::RequestError;
+use crate::telemetry::Trace;
 
 /// What was found.
 pub(crate) struct Faces {
@@ -23,11 +25,8 @@ pub(crate) struct Faces {
 pub(crate) fn faces(job: &FacesJob, limits: &Limits, caller: &Caller) -> Result<Faces, RequestError> {
     let started = Instant::now();
     let spec = job.finder.spec();
-    let (tensor, scale, displayed) = caller.trace.step("decode", || {
-        let picture = read(&job.image, limits, "image")?;
-        let (tensor, scale) = image::to_fit(&picture, &spec.input);
-        Ok::<_, RequestError>((tensor.into(), scale, (picture.width(), picture.height())))
-    })?;
+    let Framed { picture, tensor, scale } = framed(&job.image, &spec.input, limits, &caller.trace)?;
+    let displayed = (picture.width(), picture.height());
     let decode = started.elapsed();
     let forward = job.finder.job(caller.limits(1, None))?;
     let unanswered = caller.unanswered(1, &forward);
@@ -59,6 +58,28 @@ pub(crate) fn faces(job: &FacesJob, limits: &Limits, caller: &Caller) -> Result<
         total: started.elapsed(),
     };
     Ok(Faces { faces, displayed, bill })
+}
+
+/// A picture as displayed, and as a face model sees it.
+pub(super) struct Framed {
+    pub(super) picture: Picture,
+    pub(super) tensor: Arc<Tensor>,
+    /// Pixels of the picture that one of the model's frame is.
+    pub(super) scale: f64,
+}
+
+/// Reads a picture and fits it into a face model's frame.
+pub(super) fn framed(
+    bytes: &[u8],
+    input: &InputSpec,
+    limits: &Limits,
+    trace: &Trace,
+) -> Result<Framed, RequestError> {
+    trace.step("decode", || {
+        let picture = read(bytes, limits, "image")?;
+        let (tensor, scale) = image::to_fit(&picture, input);
+        Ok(Framed { picture, tensor: Arc::new(tensor), scale })
+    })
 }
 
 /// About a face that the detector sees much larger than it is.
