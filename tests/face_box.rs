@@ -244,9 +244,8 @@ async fn a_face_that_is_not_there_is_named_with_those_that_are() {
 async fn a_small_face_is_explained_and_said_to_be_small() {
     let mut canvas = RgbImage::from_pixel(600, 300, Rgb([128; 3]));
     replace(&mut canvas, &resize(&read("astronaut-real.png"), 56, 56, FilterType::Triangle), 500, 30);
-    let answer =
-        explain(&service(&[]), v1::ExplainFaceRequest { grid: Some(4), ..request(file(&canvas), 128) });
-    let answer = answer.await.unwrap();
+    let asked = v1::ExplainFaceRequest { grid: Some(4), ..request(file(&canvas), 128) };
+    let answer = explain(&service(&[]), asked).await.unwrap();
     let small = |warning: &String| warning.starts_with("the face is smaller");
     assert!(answer.warnings.iter().any(small), "{:?}", answer.warnings);
     assert_eq!((answer.map.as_ref().unwrap().height, answer.map.as_ref().unwrap().width), (256, 512));
