@@ -263,7 +263,10 @@ async fn a_deadline_gives_the_map_so_far_and_a_caller_who_leaves_frees_the_place
         timed.set_timeout(Duration::from_secs(seconds));
         match server.client().await.explain_face(timed).await {
             Ok(answer) => break answer.into_inner(),
-            Err(status) => assert_eq!(status.code(), Code::DeadlineExceeded, "{status}"),
+            // The client's own clock may be the first, which is Cancelled.
+            Err(status) => {
+                assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status}");
+            }
         }
         seconds *= 2;
         assert!(seconds < PATIENCE.as_secs());
