@@ -53,7 +53,7 @@ impl Desk {
 
     /// A request to explain a face, which no model here finds.
     pub fn face(&self, request: v1::ExplainFaceRequest) {
-        let _ = decode::face(request, &self.sight(), Vec::new());
+        let _ = decode::face_box(request, &self.sight(), Vec::new());
     }
 
     /// One of many requests to explain, under a name that is its own or was there before.

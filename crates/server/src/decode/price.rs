@@ -6,7 +6,7 @@ use unmask_explainer::metrics::Size;
 
 use super::evaluation::CONTROLS;
 use super::{
-    EvaluateJob, ExplainJob, FaceJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject,
+    EvaluateJob, ExplainJob, FaceBoxJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject,
 };
 use crate::admission::Price;
 
@@ -28,7 +28,7 @@ impl Priced for FacesJob {
     }
 }
 
-impl Priced for FaceJob {
+impl Priced for FaceBoxJob {
     fn price(&self, limits: &image::Limits) -> Price {
         let outputs = Outputs { overlay: self.overlay, ..Outputs::default() };
         let bytes = decoding(&self.image, limits) + outputs.bytes(self.pixels);
@@ -76,7 +76,7 @@ fn fill(fill: &FillChoice, limits: &image::Limits) -> u64 {
     }
 }
 
-impl FaceJob {
+impl FaceBoxJob {
     /// Upper bound of the passes: the picture's own, and the masks'.
     pub(crate) fn announced(&self) -> u64 {
         1 + self.drise.announced()

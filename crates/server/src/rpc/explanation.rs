@@ -55,7 +55,7 @@ impl ExplanationService for Service {
             asked,
             |state, wrong, tenant, draft| {
                 draft.image(&message.image);
-                let job = decode::face(message, &state.seen_by(tenant), wrong)?;
+                let job = decode::face_box(message, &state.seen_by(tenant), wrong)?;
                 draft.face(&job);
                 Ok(job)
             },

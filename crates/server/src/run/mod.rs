@@ -4,7 +4,7 @@
 mod bill;
 mod evaluate;
 mod explain;
-mod face;
+mod face_box;
 mod faces;
 mod fill;
 mod live;
@@ -23,7 +23,7 @@ use unmask_pool::{Cancel, Job, Limits};
 pub(crate) use self::bill::{Bill, Saving, Why};
 pub(crate) use self::evaluate::{Evaluation, Outcome, Scored, evaluate};
 pub(crate) use self::explain::{Adversarial, Explained, explain};
-pub(crate) use self::face::{ExplainedFace, explain_face};
+pub(crate) use self::face_box::{ExplainedFace, explain_face};
 pub(crate) use self::faces::{Faces, faces};
 pub(crate) use self::live::{Live, News, Partial, Progress};
 pub(crate) use self::predict::{Predicted, fake_probability, predict};

@@ -11,7 +11,7 @@ use super::{Sight, finish, subject};
 use crate::error::RequestError;
 
 /// A face to explain.
-pub(crate) struct FaceJob {
+pub(crate) struct FaceBoxJob {
     pub(crate) image: Vec<u8>,
     /// What finds it.
     pub(crate) finder: Arc<Served>,
@@ -26,11 +26,11 @@ pub(crate) struct FaceJob {
 }
 
 /// A request to explain a face; `violations` are those that are known already.
-pub(crate) fn face(
+pub(crate) fn face_box(
     request: v1::ExplainFaceRequest,
     sight: &Sight<'_>,
     mut violations: Vec<Violation>,
-) -> Result<FaceJob, RequestError> {
+) -> Result<FaceBoxJob, RequestError> {
     let finder = sight.models.find_faces(request.face_model.as_ref(), sight.tenant);
     let wrong = &mut violations;
     let pictured = subject::subject(request.image, None, sight.limits, wrong);
@@ -46,7 +46,7 @@ pub(crate) fn face(
     finish(finder, violations, |finder| {
         let (image, (width, height)) = (pictured?.image, displayed?);
         let pixels = u64::from(width) * u64::from(height);
-        Some(FaceJob { image, finder, meant, drise, seed, overlay, pixels })
+        Some(FaceBoxJob { image, finder, meant, drise, seed, overlay, pixels })
     })
 }
 

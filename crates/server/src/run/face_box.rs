@@ -10,7 +10,7 @@ use unmask_explainer::render::{self, Scene};
 
 use super::faces::{Framed, framed};
 use super::{Bill, Caller, bill, warnings, whole};
-use crate::decode::FaceJob;
+use crate::decode::FaceBoxJob;
 use crate::error::RequestError;
 
 /// Share of both boxes together that a face and the box that is meant have in common at least.
@@ -34,7 +34,7 @@ pub(crate) struct ExplainedFace {
 
 /// Finds the face that is meant, and explains it.
 pub(crate) fn explain_face(
-    job: &FaceJob,
+    job: &FaceBoxJob,
     limits: &Limits,
     caller: &Caller,
 ) -> Result<ExplainedFace, RequestError> {

@@ -4,13 +4,13 @@ use unmask_protocol::v1;
 
 use super::faces::of;
 use super::{bill, map, transform, truncation, version};
-use crate::decode::FaceJob;
+use crate::decode::FaceBoxJob;
 use crate::run::ExplainedFace;
 
 /// An explained face.
 pub(crate) fn explained_face(
     request_id: String,
-    job: &FaceJob,
+    job: &FaceBoxJob,
     answer: ExplainedFace,
 ) -> v1::ExplainFaceResponse {
     let evidence = &answer.evidence;
@@ -35,7 +35,7 @@ pub(crate) fn explained_face(
 }
 
 /// Every parameter as it is used.
-pub(crate) fn resolved_face(job: &FaceJob) -> v1::ResolvedFace {
+pub(crate) fn resolved_face(job: &FaceBoxJob) -> v1::ResolvedFace {
     v1::ResolvedFace {
         face: job.meant.map(|[left, top, right, bottom]| v1::FaceBox { left, top, right, bottom }),
         // Both are at most what the request's 32 bits hold.
