@@ -3,10 +3,13 @@
 mod crop;
 pub mod drise;
 mod find;
+mod parts;
+mod template;
 
 pub use crop::crop;
 pub use drise::Drise;
 pub use find::find;
+pub use parts::{PARTS, Part, parts};
 
 /// A face. Places are in pixels of the picture as displayed; (0, 0) is the corner of the first pixel.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,6 +7,7 @@ mod evaluated;
 mod explained;
 mod face_box;
 mod faces;
+mod finding;
 mod many;
 mod model;
 mod resolved;

@@ -77,7 +77,7 @@ pub(crate) fn explain_face(
     let (render, total) = (rendering.elapsed(), started.elapsed());
     let bill = Bill { announced, meter, savings, decode, render, total };
     let mut warnings = warnings::map(&evidence.map, Reading::Evidence, evidence.ended, &bill);
-    warnings.extend(warnings::face(&face, &evidence, job.drise.grid, displayed));
+    warnings.extend(warnings::face_box(&face, &evidence, job.drise.grid, displayed));
     Ok(ExplainedFace { face, evidence, frame, overlay, bill, warnings })
 }
 

@@ -5,8 +5,8 @@ use unmask_explainer::face::Face;
 use unmask_explainer::face::drise::Evidence;
 use unmask_explainer::fill::adversarial::{Sample, Search};
 
-use super::Bill;
-use crate::decode::{Named, Subject};
+use super::{Bill, Met};
+use crate::decode::{ExplainJob, Named, Subject, Whose};
 
 /// A crop whose shape differs from the model's frame by more than this factor is visibly stretched.
 const STRETCH: f64 = 1.1;
@@ -32,6 +32,17 @@ pub(super) fn picture(spec: &ModelSpec, subject: &Subject) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// About the face that was looked for.
+pub(super) fn face(job: &ExplainJob, met: Option<&Met>) -> Vec<String> {
+    match (&job.face, met) {
+        (Whose::Sought { .. }, Some(met)) => met.warnings.clone(),
+        (Whose::Sought { .. }, None) => {
+            vec!["no face was found in what the model sees: its parts are not named, and the model expects one".into()]
+        }
+        (Whose::Nobodys | Whose::Known(_), _) => Vec::new(),
+    }
 }
 
 /// About a fill that is itself evidence for what is explained.
@@ -111,7 +122,7 @@ pub(super) fn map(map: &Map, reading: Reading, ended: Ended, bill: &Bill) -> Vec
 }
 
 /// About a face whose masks are too coarse or too few for it.
-pub(super) fn face(face: &Face, evidence: &Evidence, grid: usize, displayed: (u32, u32)) -> Vec<String> {
+pub(super) fn face_box(face: &Face, evidence: &Evidence, grid: usize, displayed: (u32, u32)) -> Vec<String> {
     let mut warnings = Vec::new();
     let cell = f64::from(displayed.0.max(displayed.1)) / grid as f64;
     if face.side() < cell {
