@@ -53,9 +53,7 @@ pub(super) fn face(
         return Ok(finder.map_or(Whose::Nobodys, |finder| Whose::Sought { finder, needed: false }));
     };
     match choice.kind {
-        Some(Kind::Landmarks(given)) => {
-            Ok(landmarks(&given, header, wrong).map_or(Whose::Nobodys, Whose::Known))
-        }
+        Some(Kind::Landmarks(given)) => Ok(landmarks(&given, header, wrong).map_or(Whose::Nobodys, Whose::Known)),
         Some(Kind::Search(search)) => {
             let finder = sight.models.find_faces(search.face_model.as_ref(), sight.tenant);
             Ok(Whose::Sought { finder: finder.map_err(|error| error.below("face.search"))?, needed: true })
@@ -68,11 +66,7 @@ pub(super) fn face(
     }
 }
 
-fn landmarks(
-    given: &v1::Landmarks,
-    header: Option<&Header>,
-    wrong: &mut Vec<Violation>,
-) -> Option<Landmarks> {
+fn landmarks(given: &v1::Landmarks, header: Option<&Header>, wrong: &mut Vec<Violation>) -> Option<Landmarks> {
     let points = [
         ("left_eye", given.left_eye),
         ("right_eye", given.right_eye),

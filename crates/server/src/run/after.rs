@@ -16,8 +16,8 @@ use unmask_explainer::render;
 use unmask_explainer::segment::{Ranked, rank};
 use unmask_pool::Job;
 
-use super::fill::{References, Searched, refer};
 use super::{Caller, Seen, read};
+use super::fill::{References, Searched, refer};
 use crate::decode::{ExplainJob, Named, REFERENCE_PASSES};
 use crate::error::RequestError;
 use crate::fills::Fills;
@@ -158,16 +158,14 @@ impl After<'_> {
         if let Some(search) = &self.job.counterfactual {
             // Regions that the caller names are meant.
             let own = Areas::new(map, self.reading, self.context.segments, usize::MAX);
-            let (areas, of_face) =
-                if self.job.cut_given { (&own, self.job.is_cut_by_parts()) } else { (areas, of_face) };
+            let (areas, of_face) = if self.job.cut_given { (&own, self.job.is_cut_by_parts()) } else { (areas, of_face) };
             let changed = self.changed(search, areas, of_face)?;
             found.late |= changed.outcome == Outcome::Deadline;
             found.changed = Some(changed);
         }
         if self.job.outputs.steadiness {
             let seed = self.job.seed.wrapping_add(1);
-            let made =
-                super::fill::made(self.job, seed, seen, self.context.segments, self.limits, &caller.trace)?;
+            let made = super::fill::made(self.job, seed, seen, self.context.segments, self.limits, &caller.trace)?;
             (found.steady, found.searched) = self.again((map, areas), made, seed, fills, caller)?;
             found.late |= found.steady.is_none();
         }
@@ -196,18 +194,12 @@ impl After<'_> {
         let middle = Perturbation::Ranked { ranks, top: areas.pixels(found), shown: false };
         let items = vec![hidden(&areas.labels, found), hidden(&areas.labels, &rest), middle];
         let share = areas.share(found);
-        let which =
-            [(Replaced::Found, share), (Replaced::Rest, areas.share(&rest)), (Replaced::Middle, share)];
+        let which = [(Replaced::Found, share), (Replaced::Rest, areas.share(&rest)), (Replaced::Middle, share)];
         let scores = self.ask(items)?;
-        Ok(scores
-            .iter()
-            .flat_map(unmask_core::Scores::rows)
-            .zip(which)
-            .map(|(row, (replaced, area_share))| {
-                let (value, logits) = (self.decision.target.value(row), row.to_vec());
-                Check { replaced, area_share, value, logits }
-            })
-            .collect())
+        Ok(scores.iter().flat_map(unmask_core::Scores::rows).zip(which).map(|(row, (replaced, area_share))| {
+            let (value, logits) = (self.decision.target.value(row), row.to_vec());
+            Check { replaced, area_share, value, logits }
+        }).collect())
     }
 
     /// The smallest set of regions whose replacement changes the decision.
@@ -238,21 +230,21 @@ impl After<'_> {
         let before = self.forward.meter();
         // Each set is checked once.
         let (mut checked, mut failed) = (Vec::new(), None);
-        let outcome = search.search(&scene, &order, self.forward, &mut |set| match self
-            .as_a_file(&hidden(labels, set))
-        {
-            Ok(Some((png, logits))) => {
-                let stands = is_over(&logits);
-                let mut set = set.to_vec();
-                set.sort_unstable();
-                checked.push((set, (png, logits)));
-                Ok(stands)
-            }
-            Ok(None) => Ok(false),
-            Err(RequestError::Forward(error)) => Err(error),
-            Err(error) => {
-                failed = Some(error);
-                Ok(false)
+        let outcome = search.search(&scene, &order, self.forward, &mut |set| {
+            match self.as_a_file(&hidden(labels, set)) {
+                Ok(Some((png, logits))) => {
+                    let stands = is_over(&logits);
+                    let mut set = set.to_vec();
+                    set.sort_unstable();
+                    checked.push((set, (png, logits)));
+                    Ok(stands)
+                }
+                Ok(None) => Ok(false),
+                Err(RequestError::Forward(error)) => Err(error),
+                Err(error) => {
+                    failed = Some(error);
+                    Ok(false)
+                }
             }
         });
         if let Some(error) = failed {
@@ -260,9 +252,7 @@ impl After<'_> {
         }
         let outcome = outcome?;
         let image = match &outcome {
-            Outcome::Found(found, _) => {
-                checked.into_iter().find(|(set, _)| set == found).map(|(_, image)| image)
-            }
+            Outcome::Found(found, _) => checked.into_iter().find(|(set, _)| set == found).map(|(_, image)| image),
             Outcome::None | Outcome::Deadline => None,
         };
         let area_share = match &outcome {
@@ -307,11 +297,10 @@ impl After<'_> {
         caller: &Caller,
     ) -> Result<(Option<Steady>, Option<Searched>), RequestError> {
         let whose = (made, Some(self.logits.to_vec()));
-        let references =
-            match in_time(refer(self.job, seed, self.context.image, whose, self.forward, fills, caller))? {
-                Some(references) => references,
-                None => return Ok((None, None)),
-            };
+        let references = match in_time(refer(self.job, seed, self.context.image, whose, self.forward, fills, caller))? {
+            Some(references) => references,
+            None => return Ok((None, None)),
+        };
         let References { fill, fill_logits, searched, .. } = references;
         let fill_score = self.decision.target.value(&fill_logits);
         let context = Context { fill: &fill, fill_score, seed, watch: &(), ..*self.context };

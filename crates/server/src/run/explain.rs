@@ -116,8 +116,7 @@ impl<'a> Begun<'a> {
         let seen = shown(&job.subject, picture);
         let parts = job.landmarks.map(|landmarks| Arc::new(parts(&landmarks, &seen.frame)));
         if let Segmentation::Parts(known) = &mut job.cut.segmentation {
-            let message =
-                "no face was found in what the model sees; send face.landmarks, or another segmentation";
+            let message = "no face was found in what the model sees; send face.landmarks, or another segmentation";
             let unknown = || RequestError::Invalid(vec![Violation::new("segmentation.parts", message)]);
             *known = Some(Arc::clone(parts.as_ref().ok_or_else(unknown)?));
         }
@@ -132,8 +131,7 @@ impl<'a> Begun<'a> {
 
     /// Explains it; `scored` are the picture's logits where its pass has been run.
     pub(super) fn explain(self, scored: Option<Vec<f32>>, fills: &Fills) -> Result<Explained, RequestError> {
-        let Self { job, limits, caller, started, seen, segments, parts, met, looked, made, decode, forward } =
-            self;
+        let Self { job, limits, caller, started, seen, segments, parts, met, looked, made, decode, forward } = self;
         let subject = &job.subject;
         let spec = Arc::clone(subject.served.spec());
         let announced = job.announced();
@@ -177,9 +175,7 @@ impl<'a> Begun<'a> {
         let mut found = Beside::default();
         // Whose time is up gets what there is.
         if ended != Ended::Deadline {
-            found = caller
-                .trace
-                .step("after", || after.all(&map, &named, (&seen, parts.is_some()), fills, caller))?;
+            found = caller.trace.step("after", || after.all(&map, &named, (&seen, parts.is_some()), fills, caller))?;
         }
         caller.rounds_ended(if found.late { Ended::Deadline } else { ended }, forward.folded_at());
 
@@ -255,14 +251,16 @@ fn bill(
     (searched, found): (Option<&Searched>, &Beside),
 ) -> Bill {
     let announced = job.announced();
-    let beside =
-        Meter { run: whole.run - own.run, duplicate: whole.duplicate - own.duplicate, ..Meter::default() };
+    let beside = Meter {
+        run: whole.run - own.run,
+        duplicate: whole.duplicate - own.duplicate,
+        ..Meter::default()
+    };
     let again = if job.outputs.steadiness { job.fill.announced() } else { 0 };
     let late = if found.late { Ended::Deadline } else { Ended::All };
     let of_beside = job.beside() - again;
     let of_method = announced - job.fill.announced() - job.beside() - job.face.announced();
-    let unused =
-        bill::method(of_method, &own, ended).into_iter().chain(bill::method(of_beside, &beside, late));
+    let unused = bill::method(of_method, &own, ended).into_iter().chain(bill::method(of_beside, &beside, late));
     // What has been asked after the method is no part of what a budget of the same request would be.
     let mut meter = Meter { used: own.used, ..*whole };
     let mut savings: Vec<Saving> = Vec::new();
