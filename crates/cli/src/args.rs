@@ -179,6 +179,25 @@ pub(crate) struct Faces {
     /// The detector that the crops are for; default: the default model's latest version
     #[arg(long, value_name = "NAME[@VERSION]")]
     pub(crate) model: Option<String>,
+    /// Explain why the largest face was seen where it was, or the one of this number in the list; stands behind the pictures
+    #[arg(long, value_name = "N|largest", num_args = 0..=1, default_missing_value = "largest", value_parser = why)]
+    pub(crate) why: Option<Why>,
+    /// Number of random masks, one pass of the face model each [default: 2000]
+    #[arg(long, value_name = "N", requires = "why")]
+    pub(crate) masks: Option<u32>,
+    /// Cells of the masks along the picture's longer side [default: 16]
+    #[arg(long, value_name = "CELLS", requires = "why")]
+    pub(crate) grid: Option<u32>,
+    /// Probability that a cell shows the picture [default: 0.5]
+    #[arg(long, value_name = "PROBABILITY", requires = "why")]
+    pub(crate) keep_probability: Option<f64>,
+    /// Seed of the masks [default: 0]
+    #[arg(long, requires = "why")]
+    pub(crate) seed: Option<u64>,
+    /// Directory for STEM.face.json, STEM.face.npy and STEM.face.overlay.png, of face N STEM.face-N.json and so on; made if missing
+    /// [default: out]
+    #[arg(long, value_name = "DIR", requires = "why")]
+    pub(crate) out: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -187,6 +206,22 @@ pub(crate) struct Faces {
     pub(crate) priority: Option<Priority>,
     #[command(flatten)]
     pub(crate) place: Where,
+}
+
+/// Which face is explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Largest,
+    /// By its place in the list, from 1.
+    Number(usize),
+}
+
+fn why(text: &str) -> Result<Why, String> {
+    match (text, text.parse()) {
+        ("largest", _) => Ok(Why::Largest),
+        (_, Ok(number)) if number > 0 => Ok(Why::Number(number)),
+        _ => Err("\"largest\" or a face's number from 1 is needed; pictures stand before --why".into()),
+    }
 }
 
 #[derive(Group)]

@@ -187,6 +187,16 @@ impl Client {
         })
     }
 
+    pub(crate) async fn explain_face(
+        &self,
+        request: v1::ExplainFaceRequest,
+    ) -> anyhow::Result<v1::ExplainFaceResponse> {
+        read(match self {
+            Self::InProcess(service) => service.explain_face(Request::new(request)).await,
+            Self::Remote(clients) => clients.explanations.clone().explain_face(request).await,
+        })
+    }
+
     pub(crate) async fn predict(&self, request: v1::PredictRequest) -> anyhow::Result<v1::PredictResponse> {
         read(match self {
             Self::InProcess(service) => service.predict(Request::new(request)).await,

@@ -160,7 +160,7 @@ fn target(args: &Explain) -> anyhow::Result<Option<v1::Target>> {
 }
 
 /// File names without their endings; two pictures must not write over each other.
-fn stems(paths: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+pub(crate) fn stems(paths: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut seen = BTreeSet::new();
     paths
         .iter()

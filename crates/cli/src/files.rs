@@ -1,4 +1,4 @@
-//! What `explain` writes beside a picture's name.
+//! What `explain` and `faces --why` write beside a picture's name.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,7 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
         ("standard_errors", &answer.standard_errors),
     ] {
         if let Some(map) = map {
-            json[name]["values"] = json!({
-                "dtype": "<f4", "shape": [map.height, map.width], "sha256": sha256(&map.values),
-            });
+            json[name]["values"] = shape_of(map);
         }
     }
     if let Some(labels) = &answer.labels {
@@ -30,8 +28,7 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
         });
     }
     if let Some(found) = answer.counterfactual.as_ref().filter(|found| !found.image_png.is_empty()) {
-        let png = &found.image_png;
-        json["counterfactual"]["image_png"] = json!({ "bytes": png.len(), "sha256": sha256(png) });
+        json["counterfactual"]["image_png"] = digest_of(&found.image_png);
     }
     let pictures = [
         ("heat_map_png", &answer.heat_map_png),
@@ -39,12 +36,30 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
         ("fill_png", &answer.fill_png),
     ];
     for (name, png) in pictures {
-        json[name] = match png.as_slice() {
-            [] => Json::Null,
-            png => json!({ "bytes": png.len(), "sha256": sha256(png) }),
-        };
+        json[name] = digest_of(png);
     }
     Ok(json)
+}
+
+/// The same of an explained face.
+pub(crate) fn face_summary(answer: &v1::ExplainFaceResponse) -> anyhow::Result<Json> {
+    let mut json = fields::json("ExplainFaceResponse", answer)?;
+    if let Some(map) = &answer.map {
+        json["map"]["values"] = shape_of(map);
+    }
+    json["overlay_png"] = digest_of(&answer.overlay_png);
+    Ok(json)
+}
+
+fn shape_of(map: &v1::Map) -> Json {
+    json!({ "dtype": "<f4", "shape": [map.height, map.width], "sha256": sha256(&map.values) })
+}
+
+fn digest_of(png: &[u8]) -> Json {
+    match png {
+        [] => Json::Null,
+        png => json!({ "bytes": png.len(), "sha256": sha256(png) }),
+    }
 }
 
 /// Writes STEM.json, STEM.npy, STEM.overlay.png and, where the answer has them, STEM.errors.npy, STEM.fill.png and
@@ -66,7 +81,26 @@ pub(crate) fn write(dir: &Path, stem: &str, answer: &v1::ExplainResponse) -> any
     if let Some(found) = answer.counterfactual.as_ref().filter(|found| !found.image_png.is_empty()) {
         files.push((dir.join(format!("{stem}.counterfactual.png")), found.image_png.clone()));
     }
-    // The JSON comes last and whole: where it is, the others are.
+    keep_all(files)
+}
+
+/// Writes STEM.json, STEM.npy and STEM.overlay.png of an explained face, and gives their paths.
+pub(crate) fn write_face(
+    dir: &Path,
+    stem: &str,
+    answer: &v1::ExplainFaceResponse,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let map = answer.map.as_ref().context("the answer has no map")?;
+    let text = serde_json::to_string_pretty(&face_summary(answer)?)? + "\n";
+    keep_all(vec![
+        (dir.join(format!("{stem}.json")), text.into_bytes()),
+        (dir.join(format!("{stem}.npy")), npy(map)?),
+        (dir.join(format!("{stem}.overlay.png")), answer.overlay_png.clone()),
+    ])
+}
+
+/// Writes files, the first of which is the JSON. It comes last and whole: where it is, the others are.
+fn keep_all(files: Vec<(PathBuf, Vec<u8>)>) -> anyhow::Result<Vec<PathBuf>> {
     for (path, bytes) in files.iter().skip(1).chain(files.first()) {
         keep(path, bytes)?;
     }

@@ -19,6 +19,7 @@ mod prove;
 mod reproduce;
 mod serve;
 mod text;
+mod why;
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             Command::Serve(serve) => serve::run(serve).await,
             Command::Explain(explain) => explain::run(*explain).await,
             Command::Evaluate(evaluate) => evaluate::run(*evaluate).await,
+            Command::Faces(faces) if faces.why.is_some() => why::run(faces).await,
             Command::Faces(faces) => faces::run(faces).await,
             Command::Predict(predict) => predict::run(predict).await,
             Command::Reproduce(args) => reproduce::run(args).await,

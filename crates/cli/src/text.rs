@@ -75,6 +75,34 @@ pub(crate) fn explanation(name: &str, answer: &v1::ExplainResponse) -> Result<St
     Ok(text + &foot.lines())
 }
 
+/// The readable summary of why a face was seen.
+pub(crate) fn face(name: &str, answer: &v1::ExplainFaceResponse) -> String {
+    let face = answer.face.clone().unwrap_or_default();
+    let (across, down) = (face.right - face.left, face.bottom - face.top);
+    let error = answer.inside_error.map(|error| format!(" +- {error:.4}")).unwrap_or_default();
+    let foot = Foot {
+        cost: answer.cost.as_ref(),
+        timings: answer.timings,
+        model: answer.face_model.as_ref(),
+        seed: answer.resolved.map_or(0, |resolved| resolved.seed),
+        warnings: &answer.warnings,
+    };
+    format!(
+        "{name}: a face of {across:.0} x {down:.0} pixels at ({:.0}, {:.0}), seen with a score of {:.3}\n  \
+         {} of the evidence for it lies in its box, which is {} of the picture; mean inside {:+.4}{error}\n  \
+         of its {:.3} of overlap x score, {:.3} is left on average where random parts of the picture are hidden\n{}",
+        face.left,
+        face.top,
+        face.score,
+        percent(answer.evidence_share),
+        percent(answer.area_share),
+        answer.inside_mean,
+        face.score,
+        answer.masked_mean,
+        foot.lines()
+    )
+}
+
 /// What stands below every answer that costs passes.
 pub(crate) struct Foot<'a> {
     pub(crate) cost: Option<&'a v1::Cost>,

@@ -121,6 +121,42 @@ fn faces_are_found_and_each_is_scored_or_explained() {
 }
 
 #[test]
+fn why_a_face_was_seen_is_told_and_written() {
+    let face = image::open(project().join(MOUTH)).unwrap().to_rgb8();
+    let mut canvas = image::RgbImage::from_pixel(400, 240, image::Rgb([128; 3]));
+    image::imageops::replace(&mut canvas, &face, 30, 40);
+    image::imageops::replace(&mut canvas, &image::imageops::thumbnail(&face, 80, 80), 260, 60);
+    let dir = tempfile::tempdir().unwrap();
+    let (picture, out) = (dir.path().join("party.png"), dir.path().join("out"));
+    canvas.save(&picture).unwrap();
+    let (picture, out) = (picture.to_str().unwrap(), out.to_str().unwrap());
+
+    let output = run(&["faces", picture, "--why", "2", "--masks", "128", "--out", out]);
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(printed.contains("of the evidence for it lies in its box, which is "), "{printed}");
+    assert!(printed.contains("129 passes of 129 announced"), "{printed}");
+    let written = |ending: &str| Path::new(out).join(format!("party.face-2.{ending}"));
+    assert!(written("npy").is_file() && written("overlay.png").is_file());
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(written("json")).unwrap()).unwrap();
+    assert_eq!(json["resolved"]["masks"], 128);
+    // The smaller one, on the right.
+    assert!(json["face"]["left"].as_f64().unwrap() > 250.0, "{json}");
+    assert_eq!(json["map"]["values"]["shape"], serde_json::json!([307, 512]));
+
+    let refused = run(&["faces", picture, "--why", "3", "--out", out]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("there are 2 faces in it"), "{}", text(&refused.stderr));
+    for wrong in [
+        &["faces", "--why", picture][..],
+        &["faces", picture, "--why", "0"],
+        &["faces", picture, "--masks", "500"],
+    ] {
+        assert_eq!(run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
 fn one_bad_picture_is_named_and_the_others_are_done() {
     let output = run(&["predict", "README.md", "nowhere.png", REAL]);
     assert_eq!(output.status.code(), Some(1));

@@ -190,7 +190,9 @@ impl Param {
             got.truncate(LONGEST);
             got += "...";
         }
-        Violation::new(format!("{path}.{}", self.name), format!("got {got}, allowed is {min} to {max}{unit}"))
+        // A field of the request itself lies below nothing.
+        let field = if path.is_empty() { self.name.to_owned() } else { format!("{path}.{}", self.name) };
+        Violation::new(field, format!("got {got}, allowed is {min} to {max}{unit}"))
     }
 }
 
@@ -216,6 +218,13 @@ mod tests {
             assert!(violations[0].message.starts_with(&format!("got {got}")), "{violations:?}");
             assert!(violations[0].message.ends_with("allowed is 0.5 to 100 pixels"), "{violations:?}");
         }
+    }
+
+    #[test]
+    fn a_field_of_the_request_itself_has_its_own_name_alone() {
+        let mut violations = Vec::new();
+        SIGMA.real(Some(-1.0), Preset::Clean, "", &mut violations);
+        assert_eq!(violations[0].field, "sigma");
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl Desk {
         let _ = decode::faces(request, &self.sight(), Vec::new());
     }
 
+    /// A request to explain a face, which no model here finds.
+    pub fn face(&self, request: v1::ExplainFaceRequest) {
+        let _ = decode::face_box(request, &self.sight(), Vec::new());
+    }
+
     /// One of many requests to explain, under a name that is its own or was there before.
     pub fn many(&self, request: v1::ExplainManyRequest, is_new: bool) {
         let _ = decode::many(request, is_new).job(&self.sight());

@@ -49,6 +49,16 @@ fn main() -> std::io::Result<()> {
     let faces = v1::DetectFacesRequest { image: PICTURE.to_vec(), ..Default::default() };
     write("request", "faces", &[&[5], faces.encode_to_vec().as_slice()].concat())?;
 
+    let face = v1::ExplainFaceRequest {
+        image: PICTURE.to_vec(),
+        face: Some(v1::FaceBox { left: 2.5, top: 1.0, right: 20.0, bottom: 17.5 }),
+        masks: Some(500),
+        keep_probability: Some(0.6),
+        overlay: true,
+        ..Default::default()
+    };
+    write("request", "face", &[&[6], face.encode_to_vec().as_slice()].concat())?;
+
     let failure = v1::DatasetFailure { code: "INVALID_ARGUMENT".into(), message: "no picture".into() };
     let row = |kind| v1::DatasetRow {
         id: "a".into(),

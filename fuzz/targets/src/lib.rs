@@ -37,13 +37,14 @@ pub const TARGETS: &[Target] = &[
 /// A request, whose kind is its first byte.
 pub fn request(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    match kind % 6 {
+    match kind % 7 {
         0 => read(bytes, |request| DESK.explain(request)),
         1 => read(bytes, |request| DESK.evaluate(request)),
         2 => read(bytes, |request| DESK.predict(request)),
         3 => read(bytes, |request| DESK.dataset(request, v1::EvaluateDatasetRequest::default())),
         4 => read(bytes, |request| DESK.many(request, kind & 0x80 == 0)),
-        _ => read(bytes, |request| DESK.faces(request)),
+        5 => read(bytes, |request| DESK.faces(request)),
+        _ => read(bytes, |request| DESK.face(request)),
     }
 }
 

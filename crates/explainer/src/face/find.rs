@@ -9,28 +9,39 @@ const LEAST_SCORE: f64 = 0.5;
 /// Boxes that share more than this are of one face, the surer of them; as CenterFace's authors have it.
 const ONE_FACE: f64 = 0.3;
 
-/// The faces that a row of a model tells of, the largest first; of equal ones the higher, then the one further left. `scale` is how
-/// many pixels of the picture one of the model's frame is, and `displayed` the size of the picture.
-pub fn find(row: &[f32], input: &InputSpec, scale: f64, displayed: (u32, u32)) -> Vec<Face> {
+/// Where a model's frame lies in a picture that was [fitted](crate::image::to_fit) into it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fit<'a> {
+    pub(super) input: &'a InputSpec,
+    /// Pixels of the picture that one of the frame is.
+    pub(super) scale: f64,
+    /// Width and height of the picture.
+    pub(super) displayed: (u32, u32),
+}
+
+/// All that a row of a model tells of, however unsure: each with an area in the picture, in the order of the row.
+pub(super) fn read<'a>(row: &'a [f32], fit: Fit<'a>) -> impl Iterator<Item = Face> + 'a {
+    let Fit { input, scale, displayed } = fit;
     let (width, height) = (f64::from(displayed.0), f64::from(displayed.1));
-    let x = |part: f32| (f64::from(part) * input.width as f64 * scale).clamp(0.0, width);
-    let y = |part: f32| (f64::from(part) * input.height as f64 * scale).clamp(0.0, height);
-    let mut sure: Vec<Face> = row
-        .as_chunks::<FACE_VALUES>()
+    let x = move |part: f32| (f64::from(part) * input.width as f64 * scale).clamp(0.0, width);
+    let y = move |part: f32| (f64::from(part) * input.height as f64 * scale).clamp(0.0, height);
+    row.as_chunks::<FACE_VALUES>()
         .0
         .iter()
-        .map(|face| Face {
+        .map(move |face| Face {
             score: f64::from(face[0]).clamp(0.0, 1.0),
             corners: [x(face[1]), y(face[2]), x(face[3]), y(face[4])],
             landmarks: [5, 7, 9, 11, 13].map(|i| (x(face[i]), y(face[i + 1]))),
         })
         // What lies on the black beside the picture has no area in it.
-        .filter(|face| {
-            face.score >= LEAST_SCORE
-                && face.corners[0] < face.corners[2]
-                && face.corners[1] < face.corners[3]
-        })
-        .collect();
+        .filter(|face| face.corners[0] < face.corners[2] && face.corners[1] < face.corners[3])
+}
+
+/// The faces that a row of a model tells of, the largest first; of equal ones the higher, then the one further left. `scale` is how
+/// many pixels of the picture one of the model's frame is, and `displayed` the size of the picture.
+pub fn find(row: &[f32], input: &InputSpec, scale: f64, displayed: (u32, u32)) -> Vec<Face> {
+    let all = read(row, Fit { input, scale, displayed });
+    let mut sure: Vec<Face> = all.filter(|face| face.score >= LEAST_SCORE).collect();
     sure.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut faces: Vec<Face> = Vec::new();
     for face in sure {

@@ -1,11 +1,13 @@
-//! Faces in a picture: found by a model that finds faces, and cut out as a detector of manipulations wants them.
+//! Faces in a picture: found by a model that finds faces, cut out as a detector of manipulations wants them, and explained.
 
 mod crop;
+pub mod drise;
 mod find;
 mod parts;
 mod template;
 
 pub use crop::crop;
+pub use drise::Drise;
 pub use find::find;
 pub use parts::{PARTS, Part, parts};
 
@@ -29,10 +31,15 @@ impl Face {
 
     /// The area that its box shares with another's, over that of both together: 0 to 1.
     fn overlap(&self, other: &Self) -> f64 {
+        self.overlap_of(other.corners)
+    }
+
+    /// The area that its box shares with a box of left, top, right, bottom, over that of both together: 0 to 1.
+    pub fn overlap_of(&self, corners: [f64; 4]) -> f64 {
         let area = |[left, top, right, bottom]: [f64; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
-        let ([a, b, c, d], [e, f, g, h]) = (self.corners, other.corners);
+        let ([a, b, c, d], [e, f, g, h]) = (self.corners, corners);
         let shared = area([a.max(e), b.max(f), c.min(g), d.min(h)]);
-        let both = area(self.corners) + area(other.corners) - shared;
+        let both = area(self.corners) + area(corners) - shared;
         if both > 0.0 { shared / both } else { 0.0 }
     }
 }

@@ -41,4 +41,4 @@ pub use frame::{Affine, Frame, Rect};
 pub use header::{Header, Limits, inspect};
 pub(crate) use resize::resize;
 pub(crate) use tensor::rgb_channels;
-pub use tensor::{to_fit, to_pixels, to_tensor};
+pub use tensor::{fitted, to_fit, to_pixels, to_tensor};

@@ -27,14 +27,20 @@ pub fn to_tensor(picture: &Picture, crop: Rect, input: &InputSpec) -> Tensor {
 /// pixels of the picture one of the frame is.
 pub fn to_fit(picture: &Picture, input: &InputSpec) -> (Tensor, f64) {
     let (width, height) = (picture.width(), picture.height());
-    let across = f64::from(width) / input.width as f64;
-    let scale = across.max(f64::from(height) / input.height as f64);
-    let side = |length: u32, most: usize| ((f64::from(length) / scale).round() as u32).clamp(1, most as u32);
-    let size = (side(width, input.width), side(height, input.height));
+    let (size, scale) = fitted((width, height), input);
     let small = resize(picture.pixels(), Rect::whole(width, height), size, input.resize, input.antialias);
     let mut framed = RgbImage::new(input.width as u32, input.height as u32);
     image::imageops::replace(&mut framed, &small, 0, 0);
     (in_units(&framed, input), scale)
+}
+
+/// Width and height that a picture of this size takes of the model's frame without a change of its shape, and how many pixels of the
+/// picture one of the frame is.
+pub fn fitted((width, height): (u32, u32), input: &InputSpec) -> ((u32, u32), f64) {
+    let across = f64::from(width) / input.width as f64;
+    let scale = across.max(f64::from(height) / input.height as f64);
+    let side = |length: u32, most: usize| ((f64::from(length) / scale).round() as u32).clamp(1, most as u32);
+    ((side(width, input.width), side(height, input.height)), scale)
 }
 
 /// Pixels of the model's size in its units.

@@ -123,7 +123,7 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Questions about this image and this fill, answered together.
     fn round(&self, items: Vec<Perturbation>) -> Round {
-        Round { image: Arc::clone(self.image), fill: Arc::clone(self.fill), items }
+        round(self.image, self.fill, items)
     }
 
     /// Questions 0 to `count` in rounds of [`ROUND`], each made when it is asked for.
@@ -138,9 +138,7 @@ impl Context<'_> {
         count: u64,
         question: impl Fn(u64) -> Perturbation,
     ) -> impl Iterator<Item = Round> {
-        (0..count)
-            .step_by(size)
-            .map(move |first| self.round((first..count.min(first + size as u64)).map(&question).collect()))
+        rounds((self.image, self.fill), size, count, question)
     }
 
     /// Shows what there is once so many questions are folded, where somebody wants to see it.
@@ -155,6 +153,22 @@ impl Context<'_> {
     fn segments_shown(&self, shown: Box<[bool]>) -> Perturbation {
         Perturbation::Segments { labels: Arc::clone(self.segments), shown }
     }
+}
+
+fn round(image: &Arc<Tensor>, fill: &Arc<Tensor>, items: Vec<Perturbation>) -> Round {
+    Round { image: Arc::clone(image), fill: Arc::clone(fill), items }
+}
+
+/// Questions 0 to `count` about an image over a fill in rounds of a size, each made when it is asked for.
+fn rounds(
+    (image, fill): (&Arc<Tensor>, &Arc<Tensor>),
+    size: usize,
+    count: u64,
+    question: impl Fn(u64) -> Perturbation,
+) -> impl Iterator<Item = Round> {
+    (0..count).step_by(size).map(move |first| {
+        round(image, fill, (first..count.min(first + size as u64)).map(&question).collect())
+    })
 }
 
 /// A method's answer.

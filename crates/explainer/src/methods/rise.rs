@@ -29,15 +29,15 @@
 
 use std::collections::BTreeMap;
 
-use unmask_core::{
-    Cells, Draws, Ended, Filter, ForwardError, Kind, Map, Param, Perturbation, Preset, ROUND, Reading, Tap,
-    Value,
-};
+use unmask_core::{Cells, Draws, Filter, ForwardError, Kind, Map, Param, Preset, ROUND, Reading, Tap, Value};
 
 use super::{Context, Explanation, Figures};
 use crate::catalogue::Descriptor;
 
 mod error;
+mod masked;
+
+pub(crate) use masked::{Masked, Masking};
 
 /// Number of masks.
 pub const MASKS: Param = Param {
@@ -120,34 +120,29 @@ impl Rise {
     }
 
     pub(super) fn explain(&self, context: &Context<'_>) -> Result<Explanation, ForwardError> {
-        let (height, width) = (context.image.height(), context.image.width());
-        let mut fold = Fold::new(height, width);
-        let mut folded = Vec::new();
-        let mask = |index| Perturbation::Cells(self.mask(context.seed, index, height, width));
-        let mut rounds = context.rounds(self.masks, mask);
-        let ended = context.forward.run(&mut rounds, &mut |round, scores| {
-            for (index, row) in (round as u64 * ROUND as u64..).zip(scores.rows()) {
-                // The score of the untouched image is taken off first: a model that never changes its mind then adds
-                // exact zeros.
-                let score = context.target.value(row) - if self.centred { context.image_score } else { 0.0 };
-                fold.add(score, &self.mask(context.seed, index, height, width));
-                folded.push(score);
-            }
-            context.shown(folded.len() as u64, || self.found(&fold, &folded, context, Ended::Budget))
-        })?;
-        self.found(&fold, &folded, context, ended).ok_or(ForwardError::Unanswered(ended))
+        let masking = Masking {
+            image: context.image,
+            fill: context.fill,
+            shape: (context.image.height(), context.image.width()),
+            segments: context.segments,
+            seed: context.seed,
+            round: ROUND,
+            forward: context.forward,
+        };
+        // The score of the untouched image is taken off first: a model that never changes its mind then adds
+        // exact zeros.
+        let untouched = if self.centred { context.image_score } else { 0.0 };
+        let masked = self.masked(
+            &masking,
+            |row| context.target.value(row) - untouched,
+            |folded, so_far| context.shown(folded, || so_far().map(|masked| self.explanation(masked))),
+        )?;
+        Ok(self.explanation(masked))
     }
 
-    /// What the masks so far come to, whose scores are `folded`.
-    fn found(&self, fold: &Fold, folded: &[f64], context: &Context<'_>, ended: Ended) -> Option<Explanation> {
-        if folded.is_empty() {
-            return None;
-        }
+    fn explanation(&self, Masked { map, errors, ended, .. }: Masked) -> Explanation {
         let reading = if self.centred { Reading::Evidence } else { Reading::Importance };
-        let sums = fold.stretched();
-        let errors = error::of(self, &sums, folded, context);
-        let map = fold.map(&sums, self.centred);
-        Some(Explanation { map, reading, figures: Figures::default(), errors, ended })
+        Explanation { map, reading, figures: Figures::default(), errors, ended }
     }
 
     /// Masks that are one draw.
@@ -235,6 +230,11 @@ impl Fold {
         self.masks += 1.0;
     }
 
+    /// The mean of the scores so far.
+    fn mean(&self) -> f64 {
+        self.total / self.masks
+    }
+
     /// The map of the masks so far.
     pub fn finish(&self, centred: bool) -> Map {
         self.map(&self.stretched(), centred)
@@ -242,7 +242,7 @@ impl Fold {
 
     /// The map, of the sums of every pixel. A pixel that no mask has shown says nothing: 0.
     fn map(&self, sums: &[[f64; 2]], centred: bool) -> Map {
-        let mean = self.total / self.masks;
+        let mean = self.mean();
         let value = |[weighted, shown]: &[f64; 2]| match centred {
             false => (weighted / (self.masks * PAPER_SHOWN)) as f32,
             true if *shown > 0.0 => (weighted / shown - mean) as f32,

@@ -13,7 +13,7 @@ use unmask_registry::sha256;
 
 use super::json::{ascii, json};
 use super::record::{ANONYMOUS, Model, Passes, Record, SCHEMA, Said};
-use crate::decode::{EvaluateJob, ExplainJob, FacesJob, Subject};
+use crate::decode::{EvaluateJob, ExplainJob, FaceBoxJob, FacesJob, Subject};
 use crate::encode;
 
 /// Whoever asks, as far as that is known.
@@ -86,6 +86,10 @@ impl Draft {
 
     pub(crate) fn faces(&self, job: &FacesJob) {
         self.learn_of(job.finder.spec(), || json("Resolved", &v1::Resolved::default()));
+    }
+
+    pub(crate) fn face(&self, job: &FaceBoxJob) {
+        self.learn_of(job.finder.spec(), || json("ResolvedFace", &encode::resolved_face(job)));
     }
 
     pub(crate) fn explain(&self, job: &ExplainJob) {

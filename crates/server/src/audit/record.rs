@@ -28,8 +28,8 @@ pub(super) struct Record<'a> {
     pub(super) model: Option<&'a Model>,
     /// SHA-256 of the picture's file, where the configuration wants it.
     pub(super) image_sha256: Option<&'a str>,
-    /// The parameters as they were used: the message Resolved, of an evaluation the message EvaluationPlan. Defaults of the
-    /// contract, such as a seed of 0, are left out.
+    /// The parameters as they were used: the message Resolved, of a face the message ResolvedFace, of an evaluation the message
+    /// EvaluationPlan. Defaults of the contract, such as a seed of 0, are left out.
     pub(super) resolved: &'a Json,
     pub(super) prediction: Option<Json>,
     /// What was explained.
@@ -76,6 +76,12 @@ pub(crate) trait Decision {
 impl Decision for v1::DetectFacesResponse {
     fn said(&self) -> Said<'_> {
         Said { cost: self.cost.as_ref(), ..Said::default() }
+    }
+}
+
+impl Decision for v1::ExplainFaceResponse {
+    fn said(&self) -> Said<'_> {
+        Said { map: self.map.as_ref(), cost: self.cost.as_ref(), warnings: &self.warnings, ..Said::default() }
     }
 }
 

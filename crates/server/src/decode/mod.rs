@@ -3,6 +3,7 @@
 mod dataset;
 mod evaluation;
 mod face;
+mod face_box;
 mod faces;
 mod fill;
 mod many;
@@ -32,6 +33,7 @@ pub(crate) use self::evaluation::{
     CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate, evaluate_item,
 };
 pub(crate) use self::face::{Landmarks, Whose};
+pub(crate) use self::face_box::{FaceBoxJob, face_box};
 pub(crate) use self::faces::{FacesJob, faces};
 pub(crate) use self::fill::FillChoice;
 pub(crate) use self::many::{ManyItem, many};

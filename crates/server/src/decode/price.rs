@@ -6,7 +6,9 @@ use unmask_explainer::metrics::Size;
 use unmask_explainer::segment::Segmentation;
 
 use super::evaluation::CONTROLS;
-use super::{EvaluateJob, ExplainJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject};
+use super::{
+    EvaluateJob, ExplainJob, FaceBoxJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject,
+};
 use crate::admission::Price;
 use crate::run::{CHECKS, again_announced};
 
@@ -25,6 +27,14 @@ impl Priced for Subject {
 impl Priced for FacesJob {
     fn price(&self, limits: &image::Limits) -> Price {
         Price { passes: 1, bytes: decoding(&self.image, limits) }
+    }
+}
+
+impl Priced for FaceBoxJob {
+    fn price(&self, limits: &image::Limits) -> Price {
+        let outputs = Outputs { overlay: self.overlay, ..Outputs::default() };
+        let bytes = decoding(&self.image, limits) + outputs.bytes(self.pixels);
+        Price { passes: self.announced(), bytes }
     }
 }
 
@@ -67,6 +77,13 @@ fn fill(fill: &FillChoice, limits: &image::Limits) -> u64 {
     match fill {
         FillChoice::Image(bytes) => decoding(bytes, limits),
         FillChoice::Made(_) | FillChoice::Search(_) => 0,
+    }
+}
+
+impl FaceBoxJob {
+    /// Upper bound of the passes: the picture's own, and the masks'.
+    pub(crate) fn announced(&self) -> u64 {
+        1 + self.drise.announced()
     }
 }
 

@@ -127,7 +127,8 @@ pub(super) fn adversarial(sample: &Adversarial, spec: &ModelSpec) -> v1::Adversa
     }
 }
 
-fn truncation(ended: Ended) -> v1::Truncation {
+/// What has ended an explanation early.
+pub(super) fn truncation(ended: Ended) -> v1::Truncation {
     match ended {
         Ended::All | Ended::Stopped => v1::Truncation::Unspecified,
         Ended::Deadline => v1::Truncation::Deadline,

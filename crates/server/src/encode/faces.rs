@@ -27,6 +27,7 @@ pub(super) fn landmarks(points: Landmarks) -> v1::Landmarks {
     v1::Landmarks { left_eye, right_eye, nose, mouth_left, mouth_right }
 }
 
+/// A face, without what a detector wants to see of it.
 pub(super) fn of(face: &Face) -> v1::Face {
     let [left, top, right, bottom] = face.corners;
     let landmarks = landmarks(face.landmarks);

@@ -1,4 +1,4 @@
-//! DetectFaces, Predict, Explain, ExplainStream, ExplainMany, ListMethods.
+//! DetectFaces, ExplainFace, Predict, Explain, ExplainStream, ExplainMany, ListMethods.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use tonic::{Request, Response, Status, Streaming};
 use unmask_core::Violation;
 use unmask_protocol::v1::explanation_service_server::ExplanationService;
 use unmask_protocol::v1::{
-    DetectFacesRequest, DetectFacesResponse, ExplainManyRequest, ExplainManyResponse, ExplainRequest,
-    ExplainResponse, ExplainStreamRequest, ExplainStreamResponse, ListMethodsRequest, ListMethodsResponse,
-    PredictRequest, PredictResponse,
+    DetectFacesRequest, DetectFacesResponse, ExplainFaceRequest, ExplainFaceResponse, ExplainManyRequest,
+    ExplainManyResponse, ExplainRequest, ExplainResponse, ExplainStreamRequest, ExplainStreamResponse,
+    ListMethodsRequest, ListMethodsResponse, PredictRequest, PredictResponse,
 };
 
 use super::{Answers, Asked, Ends, Service, arrived};
@@ -38,6 +38,31 @@ impl ExplanationService for Service {
                 let found = run::faces(job, &state.limits, caller)?;
                 let passes = found.bill.meter.run;
                 Ok((encode::faces(id, job, found), passes))
+            },
+        )
+        .await
+    }
+
+    async fn explain_face(
+        &self,
+        request: Request<ExplainFaceRequest>,
+    ) -> Result<Response<ExplainFaceResponse>, Status> {
+        let (arrival, message) = arrived(request);
+        let id = message.request_id.clone();
+        let (priority, ends) = (message.priority, Ends::InTime);
+        let asked = Asked { call: "explain_face", request_id: &id, priority, arrival, ends, live: None };
+        self.answer(
+            asked,
+            |state, wrong, tenant, draft| {
+                draft.image(&message.image);
+                let job = decode::face_box(message, &state.seen_by(tenant), wrong)?;
+                draft.face(&job);
+                Ok(job)
+            },
+            |state, id, job, caller| {
+                let explained = run::explain_face(job, &state.limits, caller)?;
+                let passes = explained.bill.meter.run;
+                Ok((encode::explained_face(id, job, explained), passes))
             },
         )
         .await

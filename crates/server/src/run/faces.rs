@@ -11,6 +11,7 @@ use unmask_pool::{Meter, Served};
 use super::{Bill, Caller, read, whole};
 use crate::decode::FacesJob;
 use crate::error::RequestError;
+use crate::telemetry::Trace;
 
 /// A face, what the detector is to see of it, and what is to be known of that.
 pub(crate) type Found = (Face, Rect, Vec<String>);
@@ -28,11 +29,8 @@ pub(crate) struct Faces {
 pub(crate) fn faces(job: &FacesJob, limits: &Limits, caller: &Caller) -> Result<Faces, RequestError> {
     let started = Instant::now();
     let spec = job.finder.spec();
-    let (tensor, scale, displayed) = caller.trace.step("decode", || {
-        let picture = read(&job.image, limits, "image")?;
-        let (tensor, scale) = image::to_fit(&picture, &spec.input);
-        Ok::<_, RequestError>((tensor.into(), scale, (picture.width(), picture.height())))
-    })?;
+    let Framed { picture, tensor, scale } = framed(&job.image, &spec.input, limits, &caller.trace)?;
+    let displayed = (picture.width(), picture.height());
     let decode = started.elapsed();
     let (faces, meter) =
         seen(&job.finder, job.detector.spec(), (&tensor, scale, displayed), limits.min_side, caller)?;
@@ -90,6 +88,28 @@ fn seen(
         })
         .collect();
     Ok((faces, forward.meter()))
+}
+
+/// A picture as displayed, and as a face model sees it.
+pub(super) struct Framed {
+    pub(super) picture: Picture,
+    pub(super) tensor: Arc<Tensor>,
+    /// Pixels of the picture that one of the model's frame is.
+    pub(super) scale: f64,
+}
+
+/// Reads a picture and fits it into a face model's frame.
+pub(super) fn framed(
+    bytes: &[u8],
+    input: &InputSpec,
+    limits: &Limits,
+    trace: &Trace,
+) -> Result<Framed, RequestError> {
+    trace.step("decode", || {
+        let picture = read(bytes, limits, "image")?;
+        let (tensor, scale) = image::to_fit(&picture, input);
+        Ok(Framed { picture, tensor: Arc::new(tensor), scale })
+    })
 }
 
 /// About a face that the detector sees much larger than it is.

@@ -1,6 +1,8 @@
 //! What a caller should know before trusting an answer, said only where the numbers say it.
 
 use unmask_core::{Ended, Map, ModelSpec, PictureKind, Reading, highest, softmax};
+use unmask_explainer::face::Face;
+use unmask_explainer::face::drise::Evidence;
 use unmask_explainer::fill::adversarial::{Sample, Search};
 
 use super::{Bill, Met};
@@ -8,6 +10,9 @@ use crate::decode::{ExplainJob, Named, Subject, Whose};
 
 /// A crop whose shape differs from the model's frame by more than this factor is visibly stretched.
 const STRETCH: f64 = 1.1;
+
+/// Standard errors that a mean lies above nothing at least, before it is taken for more than chance.
+const ERRORS: f64 = 2.0;
 
 /// About the picture and its crop.
 pub(super) fn picture(spec: &ModelSpec, subject: &Subject) -> Vec<String> {
@@ -112,6 +117,33 @@ pub(super) fn map(map: &Map, reading: Reading, ended: Ended, bill: &Bill) -> Vec
     };
     if flat {
         warnings.push("the map is flat: no region changed the score".into());
+    }
+    warnings
+}
+
+/// About a face whose masks are too coarse or too few for it.
+pub(super) fn face_box(face: &Face, evidence: &Evidence, grid: usize, displayed: (u32, u32)) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let cell = f64::from(displayed.0.max(displayed.1)) / grid as f64;
+    if face.side() < cell {
+        warnings.push(format!(
+            "the face is smaller ({:.0} pixels) than a cell of the masks ({cell:.0} pixels), and the map cannot tell where in it the evidence \
+             lies; ask for a larger grid, or send the part of the picture around the face",
+            face.side()
+        ));
+    }
+    if evidence.mean == 0.0 {
+        warnings.push(
+            "the face was seen under none of the masks; ask for a higher keep_probability, so that more of the picture shows".into(),
+        );
+    } else if let Some(error) = evidence.inside.error
+        && evidence.map.peak() > 0.0
+        && evidence.inside.mean < ERRORS * error
+    {
+        warnings.push(format!(
+            "the mean inside the face's box, {:+.4}, is not told from nothing by so few masks (standard error {error:.4}); ask for more",
+            evidence.inside.mean
+        ));
     }
     warnings
 }

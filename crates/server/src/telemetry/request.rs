@@ -12,12 +12,13 @@ use super::trace::{Trace, caller};
 use crate::encode::code_name;
 
 /// Calls of ours. Whatever else is asked for has one name: names of strangers are no labels.
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 12] = [
     "unmask.v1.EvaluationService/Evaluate",
     "unmask.v1.EvaluationService/EvaluateDataset",
     "unmask.v1.EvaluationService/ListMetrics",
     "unmask.v1.ExplanationService/DetectFaces",
     "unmask.v1.ExplanationService/Explain",
+    "unmask.v1.ExplanationService/ExplainFace",
     "unmask.v1.ExplanationService/ExplainMany",
     "unmask.v1.ExplanationService/ExplainStream",
     "unmask.v1.ExplanationService/ListMethods",

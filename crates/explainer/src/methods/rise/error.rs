@@ -14,15 +14,15 @@
 
 use unmask_core::{Cells, Filter, Map, Tap};
 
-use super::{PAPER_SHOWN, Rise};
-use crate::methods::{Context, Errors};
+use super::{Masking, PAPER_SHOWN, Rise};
+use crate::methods::Errors;
 
 /// Points on each side of the lattice.
 const POINTS: usize = 32;
 
 /// The errors of the map whose sums are `[weighted, shown]` for every pixel, after masks with these scores; none where there are too few
 /// masks to tell.
-pub(super) fn of(rise: &Rise, sums: &[[f64; 2]], scores: &[f64], context: &Context<'_>) -> Option<Errors> {
+pub(super) fn of(rise: &Rise, sums: &[[f64; 2]], scores: &[f64], masking: &Masking<'_>) -> Option<Errors> {
     let count = scores.len() as f64;
     let draws = scores.chunks(rise.together());
     if draws.len() < 2 {
@@ -30,9 +30,10 @@ pub(super) fn of(rise: &Rise, sums: &[[f64; 2]], scores: &[f64], context: &Conte
     }
     let few = draws.len() as f64 / (draws.len() - 1) as f64;
     let mean = scores.iter().sum::<f64>() / count;
-    let (height, width) = (context.image.height(), context.image.width());
+    let (height, width) = masking.shape;
+    let frame = (masking.image.height(), masking.image.width());
     let (rows, cols) = (points(height), points(width));
-    let labels = context.segments.labels();
+    let labels = masking.segments.labels();
     let at = |y: usize, x: usize| y * width + x;
     // Of each point: what its score is taken off by, what its share is divided by, and the region that it lies in.
     let places: Vec<(f64, f64, usize)> = rows
@@ -48,7 +49,7 @@ pub(super) fn of(rise: &Rise, sums: &[[f64; 2]], scores: &[f64], context: &Conte
             }
         })
         .collect();
-    let regions = context.segments.count();
+    let regions = masking.segments.count();
     let mut inside = vec![0.0f64; regions];
     places.iter().for_each(|(_, _, label)| inside[*label] += 1.0);
     let (mut squares, mut region_squares) = (vec![0.0; places.len()], vec![0.0; regions]);
@@ -58,7 +59,7 @@ pub(super) fn of(rise: &Rise, sums: &[[f64; 2]], scores: &[f64], context: &Conte
     for draw in draws {
         own.fill(0.0);
         for (score, index) in draw.iter().zip(&mut masks) {
-            stretch(&rise.mask(context.seed, index, height, width), &rows, &cols, &mut shares);
+            stretch(&rise.mask(masking.seed, index, frame.0, frame.1), &rows, &cols, &mut shares);
             for ((share, own), (level, shown, _)) in shares.iter().zip(&mut own).zip(&places) {
                 let share = f64::from(*share) / shown;
                 *own += match rise.centred {
