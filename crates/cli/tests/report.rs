@@ -11,7 +11,8 @@ use common::{MOUTH, project, serve, text, unmask};
 use serde_json::Value as Json;
 
 /// What costs little.
-const CHEAP: [&str; 6] = ["--preset", "fast", "--compare", "occlusion:grid=4", "--metric", "comprehensiveness"];
+const CHEAP: [&str; 6] =
+    ["--preset", "fast", "--compare", "occlusion:grid=4", "--metric", "comprehensiveness"];
 
 /// The page of these arguments, as it is printed.
 fn page(args: &[&str]) -> (Output, String) {
@@ -66,9 +67,11 @@ fn is_shown(value: f64, shown: &str) -> bool {
 /// The cells of all tables, without their numbers and bars.
 fn cells(page: &str) -> Vec<String> {
     let without = |text: &str, tag: &str| {
-        let end = format!("</{tag}>");
-        let parts = text.split(&format!("<{tag}")).enumerate();
-        parts.map(|(i, part)| if i == 0 { part } else { part.split_once(&end).unwrap().1 }).collect::<String>()
+        let (start, end) = (format!("<{tag}"), format!("</{tag}>"));
+        let parts = text.split(&start).enumerate();
+        parts
+            .map(|(i, part)| if i == 0 { part } else { part.split_once(&end).unwrap().1 })
+            .collect::<String>()
     };
     let cells = page.split("<td").skip(1).map(|cell| cell.split("</td>").next().unwrap());
     let counted = |cell: &&str| !cell.starts_with(" class=\"n no\"");
@@ -93,7 +96,12 @@ fn every_face_is_told_and_every_number_is_of_an_answer() {
     let picture = picture.to_str().unwrap();
     let (output, page) = page(&[&[picture][..], &CHEAP].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    for words in ["<h3 id=\"subject-1-1\">Face 1</h3>", "<h3 id=\"subject-1-2\">Face 2</h3>", "2 faces marked", "random (control)"] {
+    for words in [
+        "<h3 id=\"subject-1-1\">Face 1</h3>",
+        "<h3 id=\"subject-1-2\">Face 2</h3>",
+        "2 faces marked",
+        "random (control)",
+    ] {
         assert!(page.contains(words), "{words}");
     }
     let answers = answers(&page);
@@ -105,14 +113,17 @@ fn every_face_is_told_and_every_number_is_of_an_answer() {
     }
     for cell in cells(&page) {
         let inner = cell.split_once('>').unwrap().1;
-        let text: String = inner.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
+        let text: String =
+            inner.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
         assert!(!text.chars().any(|letter| letter.is_ascii_digit()), "a number of nobody's in {cell}");
     }
 
     // The commands that stand in it make the same: one face's map, and the page.
-    let commands: Vec<_> = page.split("<pre").skip(1).map(|pre| {
-        pre.split("<code>").nth(1).unwrap().split("</code>").next().unwrap()
-    }).collect();
+    let commands: Vec<_> = page
+        .split("<pre")
+        .skip(1)
+        .map(|pre| pre.split("<code>").nth(1).unwrap().split("</code>").next().unwrap())
+        .collect();
     assert_eq!(commands.len(), 3, "{commands:?}");
     let again = |command: &str, more: &[&str]| {
         let words: Vec<_> = command.split(' ').collect();
@@ -150,8 +161,14 @@ fn what_cannot_be_done_is_told_and_the_others_stand() {
     assert!(errors.contains("words.png: image: ") && errors.contains("nowhere.png: cannot read"), "{errors}");
     let page = std::fs::read_to_string(&out).unwrap();
     assert_eq!(page.matches("Nothing is known of this picture").count(), 2);
-    assert!(page.contains("No face was found: the whole picture is explained") && page.contains("It was not compared"));
-    assert!(page.contains("<title>&lt;script&gt;alert(1)&lt;/script&gt;</title>") && !page.contains("<script>alert"));
+    assert!(
+        page.contains("No face was found: the whole picture is explained")
+            && page.contains("It was not compared")
+    );
+    assert!(
+        page.contains("<title>&lt;script&gt;alert(1)&lt;/script&gt;</title>")
+            && !page.contains("<script>alert")
+    );
     assert!(page.contains("&lt;b&gt;&amp;&quot;.png</h2>") && !page.contains("<b>"));
     let answers = answers(&page);
     assert!(answers["pictures"][1]["name"].as_str().unwrap().ends_with("<b>&\".png"));
@@ -167,7 +184,11 @@ fn a_page_asks_for_nothing_from_elsewhere() {
     assert_eq!(page.matches("url(").count(), page.matches("url(#").count());
     for attribute in ["src=\"", "href=\""] {
         for value in page.split(attribute).skip(1) {
-            assert!(value.starts_with("data:image/") || value.starts_with('#'), "{attribute}{}", &value[..40]);
+            assert!(
+                value.starts_with("data:image/") || value.starts_with('#'),
+                "{attribute}{}",
+                &value[..40]
+            );
         }
     }
     assert!(page.contains("content=\"default-src 'none'; img-src data:; style-src 'sha256-"));
@@ -217,7 +238,8 @@ fn a_wrong_word_is_told_before_the_work() {
         (["--metric", "beauty"], "no metric \"beauty\", there are"),
         (["--param", "masks=9"], "--param is for the method that --method names"),
     ] {
-        let output = unmask().args(["report", MOUTH, "--server", "127.0.0.1:1"]).args(flags).output().unwrap();
+        let output =
+            unmask().args(["report", MOUTH, "--server", "127.0.0.1:1"]).args(flags).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
     }

@@ -21,7 +21,11 @@ pub(super) fn explanation(answer: v1::ExplainResponse) -> v1::ExplainResponse {
 }
 
 pub(super) fn evaluation(mut answer: v1::EvaluateResponse) -> v1::EvaluateResponse {
-    answer.evaluated.iter_mut().flat_map(|evaluated| &mut evaluated.results).for_each(|result| result.run = 0);
+    answer
+        .evaluated
+        .iter_mut()
+        .flat_map(|evaluated| &mut evaluated.results)
+        .for_each(|result| result.run = 0);
     v1::EvaluateResponse { request_id: String::new(), cost: cost(answer.cost), timings: None, ..answer }
 }
 

@@ -133,7 +133,8 @@ impl Asker<'_> {
             crop: part.crop,
             priority: priority(self.args.priority),
             outputs: vec![v1::Output::HeatMap.into(), v1::Output::Sentences.into()],
-            face: landmarks.map(|found| v1::FaceChoice { kind: Some(v1::face_choice::Kind::Landmarks(found)) }),
+            face: landmarks
+                .map(|found| v1::FaceChoice { kind: Some(v1::face_choice::Kind::Landmarks(found)) }),
             counterfactual: Some(v1::CounterfactualSearch::default()),
             ..self.template.clone()
         };

@@ -5,7 +5,11 @@ use crate::shell::quoted;
 use unmask_protocol::v1;
 
 /// What was typed, as a shell reads it, without where it was worked out and where it was written to; the models are those that answered.
-pub(super) fn report(args: &Report, model: Option<&v1::ModelVersion>, finder: Option<&v1::ModelVersion>) -> String {
+pub(super) fn report(
+    args: &Report,
+    model: Option<&v1::ModelVersion>,
+    finder: Option<&v1::ModelVersion>,
+) -> String {
     let mut words = Words::of("report");
     words.flag("--model", model.map(version).or_else(|| args.model.clone()));
     words.flag("--crop", args.crop.map(|crop| crop.map(|n| n.to_string()).join(",")));
@@ -119,7 +123,8 @@ mod tests {
 
     #[test]
     fn models_are_those_that_answered() {
-        let model = |name: &str| v1::ModelVersion { name: name.into(), version: "2".into(), ..Default::default() };
+        let model =
+            |name: &str| v1::ModelVersion { name: name.into(), version: "2".into(), ..Default::default() };
         let told = report(&of(&["--face", "all", "a.png"]), Some(&model("m")), Some(&model("f")));
         assert_eq!(told, "unmask report --model m@2 --face all --face-model f@2 --seed 0 a.png");
     }

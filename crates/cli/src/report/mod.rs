@@ -54,8 +54,8 @@ pub(crate) async fn run(args: Report) -> anyhow::Result<ExitCode> {
     let template = how::request(&args.how)?;
     let plan = compare::Plan::new(&args, &template)?;
     // Drawn on standard error, and only where that is a terminal.
-    let bar =
-        ProgressBar::new(0).with_style(ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} passes{msg}")?);
+    let bar = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} passes{msg}")?);
     let client = Client::open(&args.place).await?;
     let asker = ask::Asker { client: &client, args: &args, template, plan: plan.as_ref(), bar: &bar };
     let mut pictures = Vec::new();

@@ -33,15 +33,22 @@ pub(super) fn section(at: &At, subject: &Subject, explained: &v1::ExplainRespons
         }
     };
     let columns = columns(answer);
-    let metrics: Vec<_> = answer.resolved.iter().flat_map(|plan| &plan.metrics).map(|metric| fields::word("Metric", metric)).collect::<Result<_, _>>()?;
+    let metrics: Vec<_> = answer
+        .resolved
+        .iter()
+        .flat_map(|plan| &plan.metrics)
+        .map(|metric| fields::word("Metric", metric))
+        .collect::<Result<_, _>>()?;
     Ok(html! {
         h4 { "Compared with other methods and with controls" }
         @for line in verdict(answer, &columns) { p { (line) } }
         (table(at, explained, answer, &columns))
         p.small {
-            "Measured: " (metrics.join("; ")) ". \u{2020} a control does as well or better. A control has seen neither picture nor detector. Passes are those of which a map is made."
+            "Measured: " (metrics.join("; ")) ". \u{2020} a control does as well or better. A control has seen neither picture nor "
+            "detector. Passes are those of which a map is made."
             @if columns.iter().any(|column| column.name == "deletion") {
-                " A random map strews its pixels over the whole face, which undoes the traces that a detector of manipulation looks for at once: by deletion it may do best whatever it knows."
+                " A random map strews its pixels over the whole face, which undoes the traces that a detector of manipulation looks "
+                "for at once: by deletion it may do best whatever it knows."
             }
         }
         @let missing = missing(answer);
@@ -50,37 +57,45 @@ pub(super) fn section(at: &At, subject: &Subject, explained: &v1::ExplainRespons
     })
 }
 
-fn table(at: &At, explained: &v1::ExplainResponse, answer: &v1::EvaluateResponse, columns: &[Column]) -> Markup {
+fn table(
+    at: &At,
+    explained: &v1::ExplainResponse,
+    answer: &v1::EvaluateResponse,
+    columns: &[Column],
+) -> Markup {
     let evaluation = at.field("evaluation");
     let own = at.field("explanation.cost").count("used", explained.cost.as_ref().map_or(0, |cost| cost.used));
-    tables::scroll("Comparison", html! {
-        table {
-            caption { "Figures of this explanation, of other methods and of controls" }
-            thead { tr {
-                th scope="col" { "explanation" }
-                @for column in columns {
-                    th.n scope="col" {
-                        (column.name.replace('_', " "))
-                        @if let Some((arrow, said)) = words::better(column.better) { " " span.better { (arrow) " " (said) } }
+    tables::scroll(
+        "Comparison",
+        html! {
+            table {
+                caption { "Figures of this explanation, of other methods and of controls" }
+                thead { tr {
+                    th scope="col" { "explanation" }
+                    @for column in columns {
+                        th.n scope="col" {
+                            (column.name.replace('_', " "))
+                            @if let Some((arrow, said)) = words::better(column.better) { " " span.better { (arrow) " " (said) } }
+                        }
                     }
-                }
-                th.n scope="col" { "passes" }
-            } }
-            tbody {
-                @for (i, evaluated) in answer.evaluated.iter().enumerate() {
-                    @let at = evaluation.item("evaluated", i);
-                    tr.control[evaluated.control].out[evaluated.name == OWN] {
-                        th scope="row" { (evaluated.name) @if evaluated.control { " (control)" } }
-                        @for column in columns { td.n { (cell(&at, answer, evaluated, column)) } }
-                        td.n {
-                            // The very map of the explanation is compared, whose passes its own answer tells.
-                            @if evaluated.name == OWN { (own) } @else { (at.count("used", evaluated.used)) }
+                    th.n scope="col" { "passes" }
+                } }
+                tbody {
+                    @for (i, evaluated) in answer.evaluated.iter().enumerate() {
+                        @let at = evaluation.item("evaluated", i);
+                        tr.control[evaluated.control].out[evaluated.name == OWN] {
+                            th scope="row" { (evaluated.name) @if evaluated.control { " (control)" } }
+                            @for column in columns { td.n { (cell(&at, answer, evaluated, column)) } }
+                            td.n {
+                                // The very map of the explanation is compared, whose passes its own answer tells.
+                                @if evaluated.name == OWN { (own) } @else { (at.count("used", evaluated.used)) }
+                            }
                         }
                     }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 /// All figures that somebody has, in the order of the metrics.
@@ -130,17 +145,24 @@ fn beaten_by<'a>(answer: &'a v1::EvaluateResponse, own: &v1::Evaluated, column: 
         v1::Better::Neither | v1::Better::Unspecified => false,
     };
     let controls = answer.evaluated.iter().filter(|evaluated| evaluated.control);
-    controls.filter(|control| value(control, column).is_some_and(as_good)).map(|control| control.name.as_str()).collect()
+    controls
+        .filter(|control| value(control, column).is_some_and(as_good))
+        .map(|control| control.name.as_str())
+        .collect()
 }
 
 /// Whether the explanation does better than what has seen nothing, in sentences.
 fn verdict(answer: &v1::EvaluateResponse, columns: &[Column]) -> Vec<String> {
-    let Some(own) = answer.evaluated.iter().find(|evaluated| evaluated.name == OWN) else { return Vec::new() };
+    let Some(own) = answer.evaluated.iter().find(|evaluated| evaluated.name == OWN) else {
+        return Vec::new();
+    };
     if !own.missing.is_empty() || !answer.evaluated.iter().any(|evaluated| evaluated.control) {
         return Vec::new();
     }
-    let told: Vec<_> =
-        columns.iter().filter(|column| words::better(column.better).is_some() && value(own, column).is_some()).collect();
+    let told: Vec<_> = columns
+        .iter()
+        .filter(|column| words::better(column.better).is_some() && value(own, column).is_some())
+        .collect();
     let beaten = told.iter().map(|column| (column.name.replace('_', " "), beaten_by(answer, own, column)));
     let (lost, won): (Vec<_>, Vec<_>) = beaten.partition(|(_, by)| !by.is_empty());
     let mut lines = Vec::new();
@@ -152,7 +174,10 @@ fn verdict(answer: &v1::EvaluateResponse, columns: &[Column]) -> Vec<String> {
         let by: Vec<_> = by.into_iter().map(str::to_owned).collect();
         let who = if by.len() == 1 { "the control" } else { "the controls" };
         let does = if by.len() == 1 { "does" } else { "do" };
-        format!("By {name} no better: {who} {} {does} as well or better, without having seen anything.", words::list(&by))
+        format!(
+            "By {name} no better: {who} {} {does} as well or better, without having seen anything.",
+            words::list(&by)
+        )
     }));
     lines
 }
@@ -161,9 +186,10 @@ fn verdict(answer: &v1::EvaluateResponse, columns: &[Column]) -> Vec<String> {
 fn missing(answer: &v1::EvaluateResponse) -> Vec<String> {
     let mut reasons = Vec::new();
     for evaluated in &answer.evaluated {
-        let of_results = evaluated.results.iter().flat_map(|result| {
-            result.figures.iter().map(|figure| &figure.missing).chain([&result.missing])
-        });
+        let of_results = evaluated
+            .results
+            .iter()
+            .flat_map(|result| result.figures.iter().map(|figure| &figure.missing).chain([&result.missing]));
         for reason in [&evaluated.missing].into_iter().chain(of_results).filter(|reason| !reason.is_empty()) {
             let told = format!("{}: {reason}", evaluated.name);
             if !reasons.contains(&told) {
@@ -183,29 +209,45 @@ mod tests {
             name: name.into(),
             control,
             results: vec![v1::Result {
-                figures: vec![v1::Figure { name: "gain_1".into(), value: Some(value), better: better.into(), missing: String::new() }],
+                figures: vec![v1::Figure {
+                    name: "gain_1".into(),
+                    value: Some(value),
+                    better: better.into(),
+                    missing: String::new(),
+                }],
                 ..Default::default()
             }],
             ..Default::default()
         };
-        let evaluated = vec![evaluated(OWN, false, own), evaluated("lime", false, 0.5), evaluated("uniform", true, control)];
+        let evaluated = vec![
+            evaluated(OWN, false, own),
+            evaluated("lime", false, 0.5),
+            evaluated("uniform", true, control),
+        ];
         v1::EvaluateResponse { evaluated, ..Default::default() }
     }
 
     #[test]
     fn only_what_beats_every_control_is_said_to_be_better() {
         let (higher, lower) = (v1::Better::Higher, v1::Better::Lower);
-        for (own, control, better, wins) in
-            [(0.6, 0.5, higher, true), (0.5, 0.5, higher, false), (0.4, 0.5, higher, false), (0.4, 0.5, lower, true), (0.5, 0.5, lower, false)]
-        {
+        for (own, control, better, wins) in [
+            (0.6, 0.5, higher, true),
+            (0.5, 0.5, higher, false),
+            (0.4, 0.5, higher, false),
+            (0.4, 0.5, lower, true),
+            (0.5, 0.5, lower, false),
+        ] {
             let answer = answer(own, control, better);
             let lines = verdict(&answer, &columns(&answer));
             let expected = match wins {
                 true => "By gain 1 this explanation does better than every control.",
-                false => "By gain 1 no better: the control uniform does as well or better, without having seen anything.",
+                false => {
+                    "By gain 1 no better: the control uniform does as well or better, without having seen anything."
+                }
             };
             assert_eq!(lines, [expected]);
-            let page = table(&At::picture(0), &v1::ExplainResponse::default(), &answer, &columns(&answer)).into_string();
+            let page = table(&At::picture(0), &v1::ExplainResponse::default(), &answer, &columns(&answer))
+                .into_string();
             let own = page.split("this explanation").last().unwrap().split("</tr>").next().unwrap();
             assert_eq!(own.contains('\u{2020}'), !wins, "{own}");
         }
@@ -216,9 +258,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_a_dash_with_its_reason() {
         let mut answer = answer(0.5, 0.4, v1::Better::Higher);
-        answer.evaluated[1].results[0].figures[0] = v1::Figure { name: "gain_1".into(), missing: "the map is flat".into(), ..Default::default() };
+        answer.evaluated[1].results[0].figures[0] =
+            v1::Figure { name: "gain_1".into(), missing: "the map is flat".into(), ..Default::default() };
         assert_eq!(missing(&answer), ["lime: the map is flat"]);
-        let page = table(&At::picture(0), &v1::ExplainResponse::default(), &answer, &columns(&answer)).into_string();
+        let page =
+            table(&At::picture(0), &v1::ExplainResponse::default(), &answer, &columns(&answer)).into_string();
         assert_eq!(page.matches("\u{2013}").count(), 1, "{page}");
     }
 }

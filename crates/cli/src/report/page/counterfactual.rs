@@ -11,14 +11,18 @@ pub(super) fn section(at: &At, answer: &v1::ExplainResponse) -> Markup {
     let Some(found) = &answer.counterfactual else { return html! {} };
     let at = at.field("counterfactual");
     let searched = html! {
-        (at.count("candidates", found.candidates)) " regions might be replaced; the search took " (at.count("passes", found.passes)) " passes."
+        (at.count("candidates", found.candidates)) " regions might be replaced; the search took "
+        (at.count("passes", found.passes)) " passes."
     };
     html! {
         h4 { "The smallest change that changes the decision" }
         @match found.end() {
             v1::CounterfactualEnd::Found => { (changed(&at, found)) p { (searched) } }
             v1::CounterfactualEnd::None => {
-                p { "None was found: neither replacing all regions that might be replaced changes the decision, nor any other set that was tried. " (searched) }
+                p {
+                    "None was found: neither replacing all regions that might be replaced changes the decision, nor any other set that "
+                    "was tried. " (searched)
+                }
             }
             v1::CounterfactualEnd::Deadline => { p { "The deadline came before one was found. " (searched) } }
             v1::CounterfactualEnd::Unspecified => { p { "The search ended in a way that this version does not know." } }

@@ -33,10 +33,18 @@ impl<'a> Shown<'a> {
     pub(super) fn new(i: usize, picture: &'a Picture) -> Option<Self> {
         let found = picture.found.as_ref().map(|found| (found.displayed_width, found.displayed_height));
         let answered = picture.subjects.iter().filter_map(|subject| subject.explained.as_ref().ok());
-        let mapped = answered.filter_map(|answer| answer.transform).map(|t| (t.displayed_width, t.displayed_height));
+        let mapped =
+            answered.filter_map(|answer| answer.transform).map(|t| (t.displayed_width, t.displayed_height));
         let (width, height) = found.into_iter().chain(mapped).find(|(width, height)| width * height > 0)?;
         let kind = kind(&picture.file)?;
-        Some(Self { id: format!("file-{}", i + 1), name: &picture.name, file: &picture.file, kind, width, height })
+        Some(Self {
+            id: format!("file-{}", i + 1),
+            name: &picture.name,
+            file: &picture.file,
+            kind,
+            width,
+            height,
+        })
     }
 
     /// The file, to be shown elsewhere in the page.
@@ -92,10 +100,15 @@ pub(super) fn whole(shown: &Shown<'_>, picture: &Picture) -> Markup {
     }
 }
 
-/// What is shown inside a part of the picture, and nothing beside it.
+/// What is shown inside a part of the picture, and nothing beside it, whatever the shape of the place on the page.
 fn frame(part: v1::Box, alt: &str, content: Markup) -> Markup {
-    let view = format!("{} {} {} {}", part.x, part.y, part.width, part.height);
-    html! { svg.frame role="img" aria-label=(alt) viewBox=(view) width=(part.width) height=(part.height) { (content) } }
+    let v1::Box { x, y, width, height } = part;
+    let view = format!("{x} {y} {width} {height}");
+    html! {
+        svg.frame role="img" aria-label=(alt) viewBox=(view) width=(width) height=(height) {
+            svg x=(x) y=(y) width=(width) height=(height) viewBox=(view) { (content) }
+        }
+    }
 }
 
 /// Rectangles with their labels, as large on the page whatever the part's size.
@@ -134,10 +147,18 @@ pub(super) fn pair(heat: &Heat<'_>) -> Markup {
     let Some((width, height)) = png_size(heat.png) else { return html! {} };
     // The map's picture comes at a size of its own, with the legend below it.
     let drawn = drawn_size((shown.width, shown.height));
-    let scale = [(shown.width, drawn.0), (shown.height, drawn.1)].map(|(own, drawn)| f64::from(own) / f64::from(drawn));
-    let outlined = if heat.marks.is_empty() { "Nothing stands out." } else { "Outlined: what stands out, numbered as in the table below." };
+    let scale = [(shown.width, drawn.0), (shown.height, drawn.1)]
+        .map(|(own, drawn)| f64::from(own) / f64::from(drawn));
+    let outlined = if heat.marks.is_empty() {
+        "Nothing stands out."
+    } else {
+        "Outlined: what stands out, numbered as in the table below."
+    };
     let what = words::reading(heat.reading);
-    let alt = format!("What the model saw of {}: {} by {} pixels at ({}, {})", shown.name, crop.width, crop.height, crop.x, crop.y);
+    let alt = format!(
+        "What the model saw of {}: {} by {} pixels at ({}, {})",
+        shown.name, crop.width, crop.height, crop.x, crop.y
+    );
     html! {
         (store(html! { image id=(map) href=(address("image/png", heat.png)) width=(width) height=(height) {} }))
         div.pair {
@@ -161,10 +182,15 @@ pub(super) fn pair(heat: &Heat<'_>) -> Markup {
                 }
                 figcaption {
                     @match heat.reading {
-                        v1::Reading::Importance => { "Warm: matters most to what the model says of " (heat.target) ", in either direction. Grey: matters least." }
-                        v1::Reading::Evidence | v1::Reading::Unspecified => { "Warm: speaks for " (heat.target) ". Cool: speaks against it. Grey: neither." }
+                        v1::Reading::Importance => {
+                            "Warm: matters most to what the model says of " (heat.target) ", in either direction. Grey: matters least."
+                        }
+                        v1::Reading::Evidence | v1::Reading::Unspecified => {
+                            "Warm: speaks for " (heat.target) ". Cool: speaks against it. Grey: neither."
+                        }
                     }
-                    svg.legend role="img" aria-label="Legend of the map: its colours with their values" viewBox=(format!("0 {} {width} {}", drawn.1, height.saturating_sub(drawn.1))) {
+                    @let below = format!("0 {} {width} {}", drawn.1, height.saturating_sub(drawn.1));
+                    svg.legend role="img" aria-label="Legend of the map: its colours with their values" viewBox=(below) {
                         use href=(format!("#{map}")) {}
                     }
                 }

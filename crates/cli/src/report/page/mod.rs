@@ -56,7 +56,7 @@ pub(super) fn page(page: &Page<'_>) -> anyhow::Result<String> {
                 (figures::pale())
                 main {
                     @for picture in &pictures { (picture) }
-                    (reading::section(page))
+                    (reading::section())
                     (again(page))
                 }
                 script type="application/json" id="answers" { (PreEscaped(data(&answers::json(page.pictures)?))) }
@@ -79,8 +79,11 @@ fn policy() -> String {
 /// A text as a policy names it.
 fn source(text: &str) -> String {
     let digest = sha256(text.as_bytes());
-    let bytes: Vec<u8> =
-        digest.as_bytes().chunks(2).filter_map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()).collect();
+    let bytes: Vec<u8> = digest
+        .as_bytes()
+        .chunks(2)
+        .filter_map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok())
+        .collect();
     format!("sha256-{}", BASE64.encode(bytes))
 }
 
@@ -96,7 +99,8 @@ fn address(kind: &str, bytes: &[u8]) -> String {
 
 /// Verdicts at a glance; with one alone it stands below anyway.
 fn summary(page: &Page<'_>) -> Markup {
-    let rows: Vec<_> = page.pictures.iter().enumerate().flat_map(|(i, picture)| subject::lines(i, picture)).collect();
+    let rows: Vec<_> =
+        page.pictures.iter().enumerate().flat_map(|(i, picture)| subject::lines(i, picture)).collect();
     html! {
         @if rows.len() > 1 {
             (tables::scroll("Decisions", html! {
@@ -121,9 +125,10 @@ fn again(page: &Page<'_>) -> Markup {
     html! {
         section aria-labelledby="again" {
             h2 id="again" { "How to make this page again" }
-            pre tabindex="0" role="region" aria-label="Command" { code { (command::report(page.args, model, finder)) } }
+            pre tabindex="0" role="group" aria-label="Command" { code { (command::report(page.args, model, finder)) } }
             p {
-                "With unmask " (env!("CARGO_PKG_VERSION")) ", the same pictures and models of the same SHA-256, the same binary on the same kind of processor writes the same bytes."
+                "With unmask " (env!("CARGO_PKG_VERSION")) ", the same pictures and models of the same SHA-256, the same binary on the "
+                "same kind of processor writes the same bytes."
             }
         }
     }
@@ -139,12 +144,21 @@ mod tests {
     use crate::report::Subject;
 
     fn prediction(label: &str, fake_probability: f64) -> Option<v1::Prediction> {
-        Some(v1::Prediction { label: label.into(), fake: fake_probability > 0.5, fake_probability, scores: Vec::new() })
+        Some(v1::Prediction {
+            label: label.into(),
+            fake: fake_probability > 0.5,
+            fake_probability,
+            scores: Vec::new(),
+        })
     }
 
     fn explanation() -> v1::ExplainResponse {
         let place = v1::Box { x: 1, y: 2, width: 30, height: 40 };
-        let sentence = |kind: v1::SentenceKind, text: &str| v1::Sentence { kind: kind.into(), text: text.into(), numbers: Vec::new() };
+        let sentence = |kind: v1::SentenceKind, text: &str| v1::Sentence {
+            kind: kind.into(),
+            text: text.into(),
+            numbers: Vec::new(),
+        };
         let check = |kind: v1::CheckKind, area_share, fake| v1::Check {
             kind: kind.into(),
             area_share,
@@ -163,10 +177,18 @@ mod tests {
             prediction: prediction("mouth", 0.998),
             fill_prediction: prediction("real", 0.25),
             reading: v1::Reading::Evidence.into(),
-            target: Some(v1::ExplainedTarget { label: "mouth".into(), value: 6.5, fill_value: Some(-1.0), ..Default::default() }),
+            target: Some(v1::ExplainedTarget {
+                label: "mouth".into(),
+                value: 6.5,
+                fill_value: Some(-1.0),
+                ..Default::default()
+            }),
             resolved: Some(v1::Resolved { crop: Some(place), ..Default::default() }),
             parts: vec![part(v1::FacePart::Mouth, 0.71, true), part(v1::FacePart::Chin, 0.2, false)],
-            checks: vec![check(v1::CheckKind::FoundHidden, 0.11, 0.1), check(v1::CheckKind::MiddleHidden, 0.12, 0.9)],
+            checks: vec![
+                check(v1::CheckKind::FoundHidden, 0.11, 0.1),
+                check(v1::CheckKind::MiddleHidden, 0.12, 0.9),
+            ],
             sentences: vec![
                 sentence(v1::SentenceKind::Limit, "It proves nothing of <others>."),
                 sentence(v1::SentenceKind::Evidence, "Most of it lies in the mouth."),
@@ -186,7 +208,9 @@ mod tests {
     }
 
     fn of(explained: Result<v1::ExplainResponse, String>) -> String {
-        let Command::Report(args) = Args::parse_from(["unmask", "report", "a.png"]).command else { unreachable!("it was typed") };
+        let Command::Report(args) = Args::parse_from(["unmask", "report", "a.png"]).command else {
+            unreachable!("it was typed")
+        };
         let subject = Subject { number: Some(1), face: None, explained, evaluated: None };
         let picture = Picture {
             name: "a.png".into(),
@@ -224,7 +248,9 @@ mod tests {
             "<p>It proves nothing of &lt;others&gt;.</p>",
             "unmask explain --crop 1,2,30,40 --seed 0 a.png",
         ] {
-            from += page[from..].find(words).unwrap_or_else(|| panic!("{words} is not behind the one before in {page}"));
+            from += page[from..]
+                .find(words)
+                .unwrap_or_else(|| panic!("{words} is not behind the one before in {page}"));
         }
     }
 
@@ -234,7 +260,8 @@ mod tests {
             (v1::CounterfactualEnd::None, "None was found: "),
             (v1::CounterfactualEnd::Deadline, "The deadline came before one was found."),
         ] {
-            let found = v1::Counterfactual { end: end.into(), candidates: 12, passes: 40, ..Default::default() };
+            let found =
+                v1::Counterfactual { end: end.into(), candidates: 12, passes: 40, ..Default::default() };
             let page = of(Ok(v1::ExplainResponse { counterfactual: Some(found), ..explanation() }));
             assert!(page.contains(words) && !page.contains(" replaced, "), "{page}");
         }

@@ -13,7 +13,9 @@ pub(super) fn section(page: &Page<'_>, i: usize, picture: &Picture) -> anyhow::R
     let shown = Shown::new(i, picture);
     let subjects = picture.subjects.iter().enumerate();
     let subjects: Vec<_> = subjects
-        .map(|(j, subject)| subject::section(page, picture, subject, &subject::Place::new(i, j), shown.as_ref()))
+        .map(|(j, subject)| {
+            subject::section(page, picture, subject, &subject::Place::new(i, j), shown.as_ref())
+        })
         .collect::<Result<_, _>>()?;
     Ok(html! {
         section.picture aria-labelledby=(id) {
@@ -36,30 +38,33 @@ pub(super) fn section(page: &Page<'_>, i: usize, picture: &Picture) -> anyhow::R
 
 /// Where the faces are.
 fn faces(at: &At, found: &v1::DetectFacesResponse) -> Markup {
-    tables::scroll("Faces", html! {
-        table {
-            caption { "Faces that were found, the largest first; edges in pixels of the picture as displayed, score: how surely it is a face" }
-            thead { tr {
-                th scope="col" { "face" } th.n scope="col" { "left" } th.n scope="col" { "top" }
-                th.n scope="col" { "right" } th.n scope="col" { "bottom" } th.n scope="col" { "score" }
-                th scope="col" { "to be known" }
-            } }
-            tbody {
-                @for (i, face) in found.faces.iter().enumerate() {
-                    @let at = at.item("faces", i);
-                    tr {
-                        th scope="row" { (i + 1) }
-                        @for (edge, value) in [("left", face.left), ("top", face.top), ("right", face.right), ("bottom", face.bottom)] {
-                            td.n { (at.number(edge, value, format!("{value:.0}"))) }
-                        }
-                        td.n { (at.three("score", face.score)) }
-                        td {
-                            @if face.warnings.is_empty() { "nothing" }
-                            @else { ul { @for warning in &face.warnings { li { (warning) } } } }
+    tables::scroll(
+        "Faces",
+        html! {
+            table {
+                caption { "Faces that were found, the largest first; edges in pixels of the picture as displayed, score: how surely it is a face" }
+                thead { tr {
+                    th scope="col" { "face" } th.n scope="col" { "left" } th.n scope="col" { "top" }
+                    th.n scope="col" { "right" } th.n scope="col" { "bottom" } th.n scope="col" { "score" }
+                    th scope="col" { "to be known" }
+                } }
+                tbody {
+                    @for (i, face) in found.faces.iter().enumerate() {
+                        @let at = at.item("faces", i);
+                        tr {
+                            th scope="row" { (i + 1) }
+                            @for (edge, value) in [("left", face.left), ("top", face.top), ("right", face.right), ("bottom", face.bottom)] {
+                                td.n { (at.number(edge, value, format!("{value:.0}"))) }
+                            }
+                            td.n { (at.three("score", face.score)) }
+                            td {
+                                @if face.warnings.is_empty() { "nothing" }
+                                @else { ul { @for warning in &face.warnings { li { (warning) } } } }
+                            }
                         }
                     }
                 }
             }
-        }
-    })
+        },
+    )
 }

@@ -22,7 +22,8 @@ pub(super) fn section(
     let at_resolved = at_answer.field("resolved");
     let cost = answer.cost.clone().unwrap_or_default();
     let target = answer.target.clone().unwrap_or_default();
-    let finder = answer.face_model.as_ref().or(picture.found.as_ref().and_then(|found| found.face_model.as_ref()));
+    let finder =
+        answer.face_model.as_ref().or(picture.found.as_ref().and_then(|found| found.face_model.as_ref()));
     let map = answer.map.as_ref().map(|map| sha256(&map.values)).unwrap_or_default();
     let word = |name: &str, word: anyhow::Result<String>| word.map(|word| (name.to_owned(), word));
     let parameters = [
@@ -67,7 +68,7 @@ pub(super) fn section(
             dt { "Map" } dd { "SHA-256 of its values " code { (map) } }
         }
         p { "The same map, as a file, is made by" }
-        pre tabindex="0" role="region" aria-label="Command" { code { (command::explain(page.args, &picture.name, answer)) } }
+        pre tabindex="0" role="group" aria-label="Command" { code { (command::explain(page.args, &picture.name, answer)) } }
     })
 }
 

@@ -56,7 +56,10 @@ pub(super) fn lines(i: usize, picture: &Picture) -> Vec<Markup> {
             }
         }
     };
-    let failure = picture.failure.iter().map(|why| html! { tr { th scope="row" { (picture.name) } td { "\u{2013}" } (failed(why)) } });
+    let failure = picture
+        .failure
+        .iter()
+        .map(|why| html! { tr { th scope="row" { (picture.name) } td { "\u{2013}" } (failed(why)) } });
     failure.chain(picture.subjects.iter().enumerate().map(|(j, subject)| line(j, subject))).collect()
 }
 
@@ -81,7 +84,8 @@ pub(super) fn section(
     };
     let at = place.at.field("explanation");
     let prediction = answer.prediction.clone().unwrap_or_default();
-    let warnings: Vec<_> = subject.face.iter().flat_map(|face| &face.warnings).chain(&answer.warnings).collect();
+    let warnings: Vec<_> =
+        subject.face.iter().flat_map(|face| &face.warnings).chain(&answer.warnings).collect();
     Ok(html! {
         section.subject aria-labelledby=(id) {
             h3 id=(id) { (name(subject, page.args)) }
@@ -162,7 +166,8 @@ fn out(answer: &v1::ExplainResponse) -> Vec<(usize, String, v1::Box, f64, f64)> 
         };
         return parts.map(of).collect();
     }
-    let regions = answer.regions.iter().zip(1..).filter(|(r, _)| r.mean > 0.0 && r.evidence_share > r.area_share);
+    let regions =
+        answer.regions.iter().zip(1..).filter(|(r, _)| r.mean > 0.0 && r.evidence_share > r.area_share);
     let of = |(r, n): (&v1::Region, usize)| {
         (n, format!("region {n}"), r.r#box.unwrap_or_default(), r.evidence_share, r.area_share)
     };
@@ -182,8 +187,16 @@ fn out_in_words(answer: &v1::ExplainResponse) -> String {
 fn told(answer: &v1::ExplainResponse) -> String {
     let what = words::reading(answer.reading());
     let one = |(_, name, _, share, area)| {
-        format!("{name} holds {} of the {what} in {} of the area", super::number::percent(share), super::number::percent(area))
+        format!(
+            "{name} holds {} of the {what} in {} of the area",
+            super::number::percent(share),
+            super::number::percent(area)
+        )
     };
     let all: Vec<_> = out(answer).into_iter().map(one).collect();
-    if all.is_empty() { "Nothing stands out.".to_owned() } else { format!("What stands out: {}.", words::list(&all)) }
+    if all.is_empty() {
+        "Nothing stands out.".to_owned()
+    } else {
+        format!("What stands out: {}.", words::list(&all))
+    }
 }
