@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use common::{MOUTH, project, serve, text, unmask};
+use common::{MOUTH, REAL, project, run, serve, text, unmask};
 use serde_json::Value as Json;
 
 /// What costs little.
@@ -64,10 +64,10 @@ fn is_shown(value: f64, shown: &str) -> bool {
     }
 }
 
-/// The cells of all tables, without their numbers and bars.
+/// The cells of all tables, without their numbers and bars, what a server says in them, and the names that lead elsewhere.
 fn cells(page: &str) -> Vec<String> {
     let without = |text: &str, tag: &str| {
-        let (start, end) = (format!("<{tag}"), format!("</{tag}>"));
+        let (start, end) = (format!("<{tag}"), format!("</{}>", tag.trim()));
         let parts = text.split(&start).enumerate();
         parts
             .map(|(i, part)| if i == 0 { part } else { part.split_once(&end).unwrap().1 })
@@ -75,7 +75,10 @@ fn cells(page: &str) -> Vec<String> {
     };
     let cells = page.split("<td").skip(1).map(|cell| cell.split("</td>").next().unwrap());
     let counted = |cell: &&str| !cell.starts_with(" class=\"n no\"");
-    cells.filter(counted).map(|cell| without(&without(&without(cell, "data"), "svg"), "li")).collect()
+    cells
+        .filter(counted)
+        .map(|cell| ["data", "svg", "li", "a "].iter().fold(cell.to_owned(), |cell, tag| without(&cell, tag)))
+        .collect()
 }
 
 /// The sample twice on grey, the second time at half the size.
@@ -174,6 +177,29 @@ fn what_cannot_be_done_is_told_and_the_others_stand() {
     assert!(answers["pictures"][1]["name"].as_str().unwrap().ends_with("<b>&\".png"));
     assert!(answers["pictures"][0]["failure"].as_str().unwrap().starts_with("image: "));
     assert_eq!(answers["pictures"][1]["subjects"][0]["face"], 1);
+}
+
+#[test]
+fn pictures_and_faces_are_told_at_a_glance() {
+    let (output, page) = page(&[MOUTH, REAL, "--preset", "fast", "--no-compare"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let glance = page
+        .split("<caption><span>What the detector says</span>")
+        .nth(1)
+        .unwrap()
+        .split("</table>")
+        .next()
+        .unwrap();
+    for words in [
+        MOUTH,
+        REAL,
+        "<td>manipulated (mouth)</td>",
+        "<td>not manipulated (real)</td>",
+        "href=\"#subject-2-1\"",
+    ] {
+        assert!(glance.contains(words), "{words}: {glance}");
+    }
+    assert!(page.contains("id=\"subject-2-1\""));
 }
 
 #[test]

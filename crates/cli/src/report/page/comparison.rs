@@ -45,7 +45,7 @@ pub(super) fn section(at: &At, subject: &Subject, explained: &v1::ExplainRespons
         (table(at, explained, answer, &columns))
         p.small {
             "Measured: " (metrics.join("; ")) ". \u{2020} a control does as well or better. A control has seen neither picture nor "
-            "detector. Passes are those of which a map is made."
+            "detector. Passes are those of which a map is made; in those of this explanation are its checks and its search."
             @if columns.iter().any(|column| column.name == "deletion") {
                 " A random map strews its pixels over the whole face, which undoes the traces that a detector of manipulation looks "
                 "for at once: by deletion it may do best whatever it knows."
@@ -69,7 +69,7 @@ fn table(
         "Comparison",
         html! {
             table {
-                caption { "Figures of this explanation, of other methods and of controls" }
+                caption { span { "Figures of this explanation, of other methods and of controls" } }
                 thead { tr {
                     th scope="col" { "explanation" }
                     @for column in columns {

@@ -17,7 +17,7 @@ pub(super) fn section(at: &At, answer: &v1::ExplainResponse) -> Markup {
     html! {
         h4 { "The smallest change that changes the decision" }
         @match found.end() {
-            v1::CounterfactualEnd::Found => { (changed(&at, found)) p { (searched) } }
+            v1::CounterfactualEnd::Found => { (changed(&at, found, &searched)) }
             v1::CounterfactualEnd::None => {
                 p {
                     "None was found: neither replacing all regions that might be replaced changes the decision, nor any other set that "
@@ -30,7 +30,7 @@ pub(super) fn section(at: &At, answer: &v1::ExplainResponse) -> Markup {
     }
 }
 
-fn changed(at: &At, found: &v1::Counterfactual) -> Markup {
+fn changed(at: &At, found: &v1::Counterfactual, searched: &Markup) -> Markup {
     let parts = found.parts().map(|part| words::part(part).to_owned());
     let labels = found.labels.iter().map(|label| format!("the region with the label {label}"));
     let replaced = words::list(&parts.chain(labels).collect::<Vec<_>>());
@@ -48,13 +48,14 @@ fn changed(at: &At, found: &v1::Counterfactual) -> Markup {
             div {
                 p {
                     "With " strong { (replaced) } " replaced, " (at.percent("area_share", found.area_share))
-                    " of what the model sees, the detector calls it " strong { (decision) } ": manipulated with "
+                    " of what the model sees, the detector calls it " strong { (decision) } ". Probability of a manipulation: "
                     (at.field("prediction").percent("fake_probability", prediction.fake_probability)) "."
                 }
                 p {
                     @if found.smallest { "Every set of fewer regions was tried, and none of them changes the decision." }
                     @else { "Not every set of fewer regions was tried: there may be a smaller one." }
                 }
+                p { (searched) }
             }
         }
     }

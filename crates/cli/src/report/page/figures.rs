@@ -105,7 +105,7 @@ fn frame(part: v1::Box, alt: &str, content: Markup) -> Markup {
     let v1::Box { x, y, width, height } = part;
     let view = format!("{x} {y} {width} {height}");
     html! {
-        svg.frame role="img" aria-label=(alt) viewBox=(view) width=(width) height=(height) {
+        svg.frame role="img" aria-label=(alt) viewBox=(view) width=(width) height=(height) preserveAspectRatio="xMinYMin" {
             svg x=(x) y=(y) width=(width) height=(height) viewBox=(view) { (content) }
         }
     }

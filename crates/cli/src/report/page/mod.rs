@@ -105,7 +105,7 @@ fn summary(page: &Page<'_>) -> Markup {
         @if rows.len() > 1 {
             (tables::scroll("Decisions", html! {
                 table {
-                    caption { "What the detector says" }
+                    caption { span { "What the detector says" } }
                     thead { tr {
                         th scope="col" { "picture" } th scope="col" { "part" } th scope="col" { "decision" }
                         th.n scope="col" { "manipulated" } th scope="col" { "what stands out" }

@@ -42,7 +42,7 @@ fn faces(at: &At, found: &v1::DetectFacesResponse) -> Markup {
         "Faces",
         html! {
             table {
-                caption { "Faces that were found, the largest first; edges in pixels of the picture as displayed, score: how surely it is a face" }
+                caption { span { "Faces that were found, the largest first; edges in pixels of the picture as displayed, score: how surely it is a face" } }
                 thead { tr {
                     th scope="col" { "face" } th.n scope="col" { "left" } th.n scope="col" { "top" }
                     th.n scope="col" { "right" } th.n scope="col" { "bottom" } th.n scope="col" { "score" }

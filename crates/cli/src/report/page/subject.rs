@@ -90,7 +90,7 @@ pub(super) fn section(
         section.subject aria-labelledby=(id) {
             h3 id=(id) { (name(subject, page.args)) }
             p.verdict.fake[prediction.fake] {
-                "The detector calls it " strong { (words::decision(&prediction)) } ": manipulated with "
+                "The detector calls it " strong { (words::decision(&prediction)) } ". Probability of a manipulation: "
                 (at.field("prediction").percent("fake_probability", prediction.fake_probability)) "."
             }
             (sentences(answer))

@@ -19,8 +19,10 @@ pub(super) fn parts(at: &At, answer: &v1::ExplainResponse) -> Markup {
         html! {
             table {
                 caption {
-                "Parts of the face, first the one whose share of the " (what) " is the most above its share of the area; left and right "
-                "are those of the picture"
+                span {
+                    "Parts of the face, first the one whose share of the " (what) " is the most above its share of the area; left and "
+                    "right are those of the picture"
+                }
             }
                 thead { tr {
                     th.n scope="col" { "no." } th scope="col" { "part" } th.n scope="col" { "share of the " (what) }
@@ -53,7 +55,7 @@ pub(super) fn regions(at: &At, answer: &v1::ExplainResponse) -> Markup {
         "Ranked regions",
         html! {
             table {
-                caption { "Regions into which the picture was cut, those that speak most for the decision first; places and sizes in pixels" }
+                caption { span { "Regions into which the picture was cut, those that speak most for the decision first; places and sizes in pixels" } }
                 thead { tr {
                     th.n scope="col" { "rank" } th.n scope="col" { "left" } th.n scope="col" { "top" }
                     th.n scope="col" { "width" } th.n scope="col" { "height" }
@@ -108,9 +110,9 @@ pub(super) fn checks(at: &At, answer: &v1::ExplainResponse) -> Markup {
         "What was tried",
         html! {
             table {
-                caption { "What the model says when something is replaced by the fill" }
+                caption { span { "What the model says when something of what it sees is replaced by the fill" } }
                 thead { tr {
-                    th scope="col" { "replaced" } th.n scope="col" { "share of what the model sees" }
+                    th scope="col" { "replaced" } th.n scope="col" { "share of the area" }
                     th scope="col" { "decision" } th.n scope="col" { "manipulated" }
                     th.n scope="col" { (target.label) " (" (crate::text::scale(target.scale())) ")" }
                 } }
@@ -140,7 +142,7 @@ pub(super) fn scores(at: &At, prediction: &v1::Prediction) -> Markup {
         "Class scores",
         html! {
             table {
-                caption { "All classes of the model" }
+                caption { span { "All classes of the model" } }
                 thead { tr { th scope="col" { "class" } th.n scope="col" { "probability" } th.n scope="col" { "logit" } } }
                 tbody {
                     @for (i, score) in prediction.scores.iter().enumerate() {
