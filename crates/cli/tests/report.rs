@@ -264,8 +264,7 @@ fn a_wrong_word_is_told_before_the_work() {
         (["--metric", "beauty"], "no metric \"beauty\", there are"),
         (["--param", "masks=9"], "--param is for the method that --method names"),
     ] {
-        let output =
-            unmask().args(["report", MOUTH, "--server", "127.0.0.1:1"]).args(flags).output().unwrap();
+        let output = run(&[&["report", MOUTH, "--server", "127.0.0.1:1"][..], &flags].concat());
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
     }

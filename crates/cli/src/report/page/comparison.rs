@@ -9,6 +9,9 @@ use crate::fields;
 use crate::report::Subject;
 use crate::report::compare::OWN;
 
+/// Figures of one table: more are not to be read side by side on paper.
+const COLUMNS: usize = 6;
+
 /// A column: a figure of one of the plan's metrics.
 struct Column {
     metric: usize,
@@ -42,10 +45,12 @@ pub(super) fn section(at: &At, subject: &Subject, explained: &v1::ExplainRespons
     Ok(html! {
         h4 { "Compared with other methods and with controls" }
         @for line in verdict(answer, &columns) { p { (line) } }
-        (table(at, explained, answer, &columns))
+        @for columns in columns.chunks(COLUMNS) { (table(at, explained, answer, columns)) }
         p.small {
             "Measured: " (metrics.join("; ")) ". \u{2020} a control does as well or better. A control has seen neither picture nor "
-            "detector. Passes are those of which a map is made; in those of this explanation are its checks and its search."
+            "detector. Passes are those of which a map is made"
+            @if answer.evaluated.iter().any(is_own_map) { "; in those of this explanation are its checks and its search" }
+            "."
             @if columns.iter().any(|column| column.name == "deletion") {
                 " A random map strews its pixels over the whole face, which undoes the traces that a detector of manipulation looks "
                 "for at once: by deletion it may do best whatever it knows."
@@ -87,8 +92,7 @@ fn table(
                             th scope="row" { (evaluated.name) @if evaluated.control { " (control)" } }
                             @for column in columns { td.n { (cell(&at, answer, evaluated, column)) } }
                             td.n {
-                                // The very map of the explanation is compared, whose passes its own answer tells.
-                                @if evaluated.name == OWN { (own) } @else { (at.count("used", evaluated.used)) }
+                                @if is_own_map(evaluated) { (own) } @else { (at.count("used", evaluated.used)) }
                             }
                         }
                     }
@@ -96,6 +100,11 @@ fn table(
             }
         },
     )
+}
+
+/// Whether it is the very map of the explanation: its passes stand in its own answer.
+fn is_own_map(evaluated: &v1::Evaluated) -> bool {
+    evaluated.name == OWN && evaluated.used == 0
 }
 
 /// All figures that somebody has, in the order of the metrics.
@@ -170,14 +179,19 @@ fn verdict(answer: &v1::EvaluateResponse, columns: &[Column]) -> Vec<String> {
         let names: Vec<_> = won.into_iter().map(|(name, _)| name).collect();
         lines.push(format!("By {} this explanation does better than every control.", words::list(&names)));
     }
-    lines.extend(lost.into_iter().map(|(name, by)| {
+    // Figures that the same controls win are told together.
+    let mut told: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
+    for (name, by) in lost {
+        match told.iter_mut().find(|(winners, _)| *winners == by) {
+            Some((_, names)) => names.push(name),
+            None => told.push((by, vec![name])),
+        }
+    }
+    lines.extend(told.into_iter().map(|(by, names)| {
         let by: Vec<_> = by.into_iter().map(str::to_owned).collect();
-        let who = if by.len() == 1 { "the control" } else { "the controls" };
-        let does = if by.len() == 1 { "does" } else { "do" };
-        format!(
-            "By {name} no better: {who} {} {does} as well or better, without having seen anything.",
-            words::list(&by)
-        )
+        let (who, does) = if by.len() == 1 { ("the control", "does") } else { ("the controls", "do") };
+        let (names, by) = (words::list(&names), words::list(&by));
+        format!("By {names} no better: {who} {by} {does} as well or better, without having seen anything.")
     }));
     lines
 }

@@ -189,12 +189,13 @@ pub(super) fn pair(heat: &Heat<'_>) -> Markup {
                             "Warm: speaks for " (heat.target) ". Cool: speaks against it. Grey: neither."
                         }
                     }
-                    @let below = format!("0 {} {width} {}", drawn.1, height.saturating_sub(drawn.1));
-                    svg.legend role="img" aria-label="Legend of the map: its colours with their values" viewBox=(below) {
-                        use href=(format!("#{map}")) {}
-                    }
                 }
             }
+        }
+        @let below = height.saturating_sub(drawn.1);
+        div.scroll tabindex="0" role="group" aria-label="Legend" {
+            svg.legend role="img" aria-label="Legend of the map: its colours with their values" width=(width) height=(below)
+                viewBox=(format!("0 {} {width} {below}", drawn.1)) { use href=(format!("#{map}")) {} }
         }
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn section(
         Ok(answer) => answer,
         Err(why) => {
             return Ok(html! {
-                section.subject aria-labelledby=(id) {
+                section.subject {
                     h3 id=(id) { (name(subject, page.args)) }
                     p.failure { strong { "Not explained: " } (why) }
                 }
@@ -87,7 +87,7 @@ pub(super) fn section(
     let warnings: Vec<_> =
         subject.face.iter().flat_map(|face| &face.warnings).chain(&answer.warnings).collect();
     Ok(html! {
-        section.subject aria-labelledby=(id) {
+        section.subject {
             h3 id=(id) { (name(subject, page.args)) }
             p.verdict.fake[prediction.fake] {
                 "The detector calls it " strong { (words::decision(&prediction)) } ". Probability of a manipulation: "
