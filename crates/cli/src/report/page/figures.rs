@@ -149,11 +149,8 @@ pub(super) fn pair(heat: &Heat<'_>) -> Markup {
     let drawn = drawn_size((shown.width, shown.height));
     let scale = [(shown.width, drawn.0), (shown.height, drawn.1)]
         .map(|(own, drawn)| f64::from(own) / f64::from(drawn));
-    let outlined = if heat.marks.is_empty() {
-        "Nothing stands out."
-    } else {
-        "Outlined: what stands out, numbered as in the table below."
-    };
+    let outlined =
+        if heat.marks.is_empty() { "" } else { "Outlined: what stands out, numbered as in the table below." };
     let what = words::reading(heat.reading);
     let alt = format!(
         "What the model saw of {}: {} by {} pixels at ({}, {})",

@@ -174,8 +174,11 @@ fn out(answer: &v1::ExplainResponse) -> Vec<(usize, String, v1::Box, f64, f64)> 
     regions.take(OUTLINED).map(of).collect()
 }
 
+/// Outlines of what stands out. The background is around the face, and has none.
 fn marks(answer: &v1::ExplainResponse) -> Vec<Mark> {
-    out(answer).into_iter().map(|(number, _, b, ..)| Mark::of_box(number.to_string(), b)).collect()
+    let background = words::part(v1::FacePart::Background);
+    let outlined = out(answer).into_iter().filter(|(_, name, ..)| name != background);
+    outlined.map(|(number, _, b, ..)| Mark::of_box(number.to_string(), b)).collect()
 }
 
 fn out_in_words(answer: &v1::ExplainResponse) -> String {
