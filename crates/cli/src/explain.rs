@@ -12,7 +12,7 @@ use unmask_protocol::v1::explain_stream_response::Kind;
 
 use crate::args::Explain;
 use crate::client::{Client, crop, selector};
-use crate::{faces, fields, files, many, text};
+use crate::{faces, files, how, many, text};
 
 pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
     let (paths, together) = match args.subject.images.as_slice() {
@@ -76,7 +76,7 @@ async fn one(
 ) -> anyhow::Result<String> {
     let answer = client.explain_live(request, |news| show(bar, news)).await?;
     let written = files::write(&args.out, stem, &answer)?;
-    if args.subject.json {
+    if args.json {
         return Ok(serde_json::to_string(&files::summary(&answer)?)? + "\n");
     }
     let names: Vec<_> = written.iter().map(|p| p.display().to_string()).collect();
@@ -84,7 +84,7 @@ async fn one(
 }
 
 /// How far it is, and how sure of what it has found so far.
-fn show(bar: &ProgressBar, news: Kind) {
+pub(crate) fn show(bar: &ProgressBar, news: Kind) {
     match news {
         Kind::Progress(progress) => {
             bar.set_length(progress.expected);
@@ -100,63 +100,19 @@ fn show(bar: &ProgressBar, news: Kind) {
 
 /// Everything of the request but the picture.
 fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
-    let fill = match (&args.fill_image, &args.fill) {
-        (Some(path), _) => {
-            let image =
-                std::fs::read(path).with_context(|| format!("cannot read the fill {}", path.display()))?;
-            Some(v1::Fill {
-                kind: Some(v1::fill::Kind::Image(v1::ImageFill { image, sha256: String::new() })),
-            })
-        }
-        (None, Some(fill)) => Some(fields::choice("Fill", fill, &args.fill_params)?),
-        (None, None) if args.fill_params.is_empty() => None,
-        (None, None) => bail!("--fill-param is for the fill that --fill names"),
-    };
-    let segmentation = args
-        .segments
-        .as_ref()
-        .map(|name| fields::choice::<v1::Segmentation>("Segmentation", name, &args.segments_params));
-    let method: v1::Method = match &args.method {
-        Some(method) => fields::choice("Method", method, &args.params)?,
-        None if args.params.is_empty() => v1::Method::default(),
-        None => bail!("--param is for the method that --method names"),
-    };
-    let method = v1::Method { preset: args.preset.clone(), ..method };
     let mut outputs = vec![v1::Output::Overlay.into()];
     outputs.extend(args.save_errors.then_some(i32::from(v1::Output::StandardErrors)));
     outputs.extend((!args.no_sentences).then_some(i32::from(v1::Output::Sentences)));
     outputs.extend(args.steadiness.then_some(i32::from(v1::Output::Steadiness)));
     outputs.extend(args.save_fill.then_some(i32::from(v1::Output::Fill)));
     Ok(v1::ExplainRequest {
-        request_id: String::new(),
-        image: Vec::new(),
         model: selector(args.subject.model.as_deref()),
         crop: crop(args.subject.crop),
-        target: target(args)?,
-        // Neither named: the server's own choice.
-        method: (method != v1::Method::default()).then_some(method),
-        fill,
-        seed: args.seed,
         priority: crate::args::priority(args.subject.priority),
-        budget: Some(v1::Budget { max_passes: args.max_passes, target_error: args.target_error }),
         outputs,
-        top_regions: None,
-        segmentation: segmentation.transpose()?,
-        // What `--face` finds comes with each face.
-        face: None,
         counterfactual: args.counterfactual.then(v1::CounterfactualSearch::default),
-        language: args.language.clone(),
+        ..how::request(&args.how)?
     })
-}
-
-fn target(args: &Explain) -> anyhow::Result<Option<v1::Target>> {
-    use v1::target::{Against, Kind};
-    let kind = args.target.clone().map(Kind::Label).or(args.group.clone().map(Kind::Group));
-    let against = args.against.clone().map(Against::AgainstLabel);
-    let against = against.or(args.against_group.clone().map(Against::AgainstGroup));
-    let scale = fields::scale(args.scale.as_deref())?;
-    let said = kind.is_some() || against.is_some() || args.scale.is_some();
-    Ok(said.then_some(v1::Target { kind, against, scale: scale.into() }))
 }
 
 /// File names without their endings; two pictures must not write over each other.

@@ -38,6 +38,10 @@ pub(crate) fn summary(answer: &v1::ExplainResponse) -> anyhow::Result<Json> {
     for (name, png) in pictures {
         json[name] = digest_of(png);
     }
+    if let Some(found) = answer.counterfactual.as_ref().filter(|found| !found.image_png.is_empty()) {
+        let png = &found.image_png;
+        json["counterfactual"]["image_png"] = json!({ "bytes": png.len(), "sha256": sha256(png) });
+    }
     Ok(json)
 }
 
@@ -121,7 +125,7 @@ pub(crate) fn is_done(dir: &Path, stem: &str) -> bool {
 }
 
 /// Writes a file so that it is there whole or not at all.
-fn keep(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn keep(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let write = || std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));

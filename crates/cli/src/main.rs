@@ -12,12 +12,15 @@ mod explain;
 mod faces;
 mod fields;
 mod files;
+mod how;
 mod list;
 mod many;
 mod predict;
 mod prove;
+mod report;
 mod reproduce;
 mod serve;
+mod shell;
 mod text;
 mod why;
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
             Command::Explain(explain) => explain::run(*explain).await,
             Command::Evaluate(evaluate) => evaluate::run(*evaluate).await,
             Command::Faces(faces) if faces.why.is_some() => why::run(faces).await,
+            Command::Report(args) => report::run(*args).await,
             Command::Faces(faces) => faces::run(faces).await,
             Command::Predict(predict) => predict::run(predict).await,
             Command::Reproduce(args) => reproduce::run(args).await,

@@ -196,7 +196,7 @@ impl Run<'_> {
     /// Writes what came of a picture, and prints it.
     fn keep(&mut self, picture: &Picture, kind: Option<Kind>) -> anyhow::Result<()> {
         let (name, out) = (picture.path.display().to_string(), &self.args.out);
-        let is_json = self.args.subject.json;
+        let is_json = self.args.json;
         let printed = match kind {
             Some(Kind::Answer(answer)) => {
                 files::write(out, &picture.stem, &answer)?;

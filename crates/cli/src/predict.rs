@@ -23,7 +23,7 @@ pub(crate) async fn run(args: Predict) -> anyhow::Result<ExitCode> {
                 for seen in parts {
                     let name = seen.told(&name);
                     match score(&client, &args, image.clone(), seen.crop).await {
-                        Ok(answer) => print(&mut out, &name, answer, args.subject.json)?,
+                        Ok(answer) => print(&mut out, &name, answer, args.json)?,
                         Err(error) => fail(&name, error)?,
                     }
                 }

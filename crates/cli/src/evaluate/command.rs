@@ -1,6 +1,7 @@
 //! The command that remakes a report.
 
 use crate::args::Evaluate;
+use crate::shell::quoted;
 
 /// What was typed, as a shell reads it, without where it was worked out and where it was written to.
 pub(super) fn command(args: &Evaluate) -> String {
@@ -39,16 +40,6 @@ pub(super) fn command(args: &Evaluate) -> String {
     numbers.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).for_each(|(n, v)| flag(n, v));
     words.extend(args.called_fake.then(|| "--called-fake".to_owned()));
     words.join(" ")
-}
-
-/// A word that a shell takes as it stands.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:=,@+%".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ mod report;
 mod rows;
 mod select;
 
+pub(crate) use plan::method;
+
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;

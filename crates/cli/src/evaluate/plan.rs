@@ -50,19 +50,22 @@ pub(super) fn plan(args: &Evaluate) -> anyhow::Result<v1::EvaluationPlan> {
     })
 }
 
-fn candidate(method: &str, fill: &str, preset: &str) -> anyhow::Result<v1::Candidate> {
-    let is_quality = method.split('@').next().is_some_and(|name| QUALITIES.contains(&name));
-    let made = if is_quality {
-        if !preset.is_empty() {
-            bail!("{method} is a preset itself; leave out --preset {preset}");
-        }
-        v1::Method { kind: None, preset: method.to_owned() }
-    } else {
-        v1::Method { preset: preset.to_owned(), ..fields::said("Method", method)? }
-    };
-    let kind = Some(candidate::Kind::Method(made));
+fn candidate(text: &str, fill: &str, preset: &str) -> anyhow::Result<v1::Candidate> {
+    let kind = Some(candidate::Kind::Method(method(text, preset)?));
     let fill = if fill == OWN { None } else { Some(fields::said("Fill", fill)?) };
     Ok(v1::Candidate { kind, fill, ..Default::default() })
+}
+
+/// A method by its word, which may be a preset of quality.
+pub(crate) fn method(text: &str, preset: &str) -> anyhow::Result<v1::Method> {
+    let is_quality = text.split('@').next().is_some_and(|name| QUALITIES.contains(&name));
+    if !is_quality {
+        return Ok(v1::Method { preset: preset.to_owned(), ..fields::said("Method", text)? });
+    }
+    if !preset.is_empty() {
+        bail!("{text} is a preset itself; leave out --preset {preset}");
+    }
+    Ok(v1::Method { kind: None, preset: text.to_owned() })
 }
 
 /// Candidates that differ in parameters alone are named as they were typed; the others by the server, after method and fill.

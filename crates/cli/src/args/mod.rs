@@ -1,9 +1,15 @@
 //! What can be typed.
 
+mod how;
+mod report;
+
 use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use unmask_protocol::v1;
+
+pub(crate) use how::How;
+pub(crate) use report::Report;
 
 /// Why a deepfake detector decided what it decided, and how far that explanation can be trusted.
 #[derive(Parser)]
@@ -23,6 +29,8 @@ pub(crate) enum Command {
     Evaluate(Box<Evaluate>),
     /// Ask again for an explanation that was kept as JSON, and tell what is the same; the exit code is 0 where all is
     Reproduce(Reproduce),
+    /// Explain pictures in one page for whoever decides: faces, findings, checks, comparison, and how to make it again
+    Report(Box<Report>),
     /// Find the faces in pictures, and what a detector wants to see of each
     Faces(Faces),
     /// Score pictures, one forward pass each
@@ -151,9 +159,6 @@ pub(crate) struct Subject {
     /// The model that finds them, such as centerface@1; default: the server's
     #[arg(long, value_name = "NAME[@VERSION]", requires = "face")]
     pub(crate) face_model: Option<String>,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
     /// Share beside other requests at a server [default: normal]
     #[arg(long, value_enum, value_name = "CLASS")]
     pub(crate) priority: Option<Priority>,
@@ -228,6 +233,9 @@ fn why(text: &str) -> Result<Why, String> {
 pub(crate) struct Predict {
     #[command(flatten)]
     pub(crate) subject: Subject,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: Where,
 }
@@ -238,58 +246,11 @@ pub(crate) struct Explain {
     pub(crate) subject: Subject,
     #[command(flatten)]
     pub(crate) place: Where,
-    /// Explanation method; `unmask methods` lists them [default: the preset's, and without one that of "balanced"]
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// Print JSON instead of text
     #[arg(long)]
-    pub(crate) method: Option<String>,
-    /// A parameter of the method, such as masks=1000
-    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = pair)]
-    pub(crate) params: Vec<(String, String)>,
-    /// A method and a fill by what they cost and find: fast, balanced or thorough; or "paper", for the values of
-    /// arXiv 2502.03957 where a parameter is not given
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub(crate) preset: String,
-    /// What stands where a region is hidden; `unmask methods` lists fills [default: the preset's; else adversarial for reveal, mean
-    /// for all others]
-    #[arg(long, conflicts_with = "fill_image")]
-    pub(crate) fill: Option<String>,
-    /// A parameter of the fill, such as sigma=5
-    #[arg(long = "fill-param", value_name = "KEY=VALUE", value_parser = pair, conflicts_with = "fill_image")]
-    pub(crate) fill_params: Vec<(String, String)>,
-    /// A picture as fill, such as the untouched original; same size as the explained one
-    #[arg(long, value_name = "IMAGE")]
-    pub(crate) fill_image: Option<PathBuf>,
-    /// How the picture is cut into regions; `unmask methods` lists segmentations [default: slic where method or fill work
-    /// on segments, else grid]
-    #[arg(long)]
-    pub(crate) segments: Option<String>,
-    /// A parameter of the segmentation, such as segments=100
-    #[arg(long = "segments-param", value_name = "KEY=VALUE", value_parser = pair, requires = "segments")]
-    pub(crate) segments_params: Vec<(String, String)>,
-    /// Label of the class to explain; default: the predicted class
-    #[arg(long, value_name = "LABEL", conflicts_with = "group")]
-    pub(crate) target: Option<String>,
-    /// Group of classes to explain, such as fake; `unmask models` lists groups
-    #[arg(long, value_name = "NAME")]
-    pub(crate) group: Option<String>,
-    /// Label of the class against which it is explained; default: all others
-    #[arg(long, value_name = "LABEL", conflicts_with = "against_group")]
-    pub(crate) against: Option<String>,
-    /// Group of classes against which it is explained
-    #[arg(long, value_name = "NAME")]
-    pub(crate) against_group: Option<String>,
-    /// Scale of the score: log_odds, probability or double_softmax [default: log_odds, or the preset's]
-    #[arg(long, value_name = "SCALE")]
-    pub(crate) scale: Option<String>,
-    /// Seed of every random choice
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Most forward passes; default: as many as the method announces
-    #[arg(long, value_name = "N")]
-    pub(crate) max_passes: Option<u64>,
-    /// End as soon as no region's standard error is larger than this share of the regions' range, such as 0.05; for rise, lime and
-    /// kernel_shap
-    #[arg(long, value_name = "SHARE")]
-    pub(crate) target_error: Option<f64>,
+    pub(crate) json: bool,
     /// Explain only pictures whose probability of being fake is at least this, 0 to 1; the others cost one pass and get
     /// STEM.skipped.json. As of a folder, pictures whose files are there are left out
     #[arg(long, value_name = "PROBABILITY")]
@@ -297,15 +258,6 @@ pub(crate) struct Explain {
     /// Leave the sentences out, and the up to three passes that they speak of
     #[arg(long)]
     pub(crate) no_sentences: bool,
-    /// Language of the sentences: en or de [default: en]
-    #[arg(
-        long,
-        value_name = "TAG",
-        default_value = "",
-        hide_default_value = true,
-        conflicts_with = "no_sentences"
-    )]
-    pub(crate) language: String,
     /// Look for the least that has to be replaced for another decision, and write the changed picture as STEM.counterfactual.png
     #[arg(long)]
     pub(crate) counterfactual: bool,
