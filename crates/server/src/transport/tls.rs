@@ -169,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn only_where_browsers_come_is_http1_offered() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = issued(Vec::new(), "server");
+        let files = config::Tls {
+            certificate: Some(write(&dir, "server.pem", &certificate.pem())),
+            key: Some(write(&dir, "server.key", &key.serialize_pem())),
+            ..config::Tls::default()
+        };
+        let offered =
+            |browsers| Tls::new(&files, browsers).unwrap().unwrap().current().alpn_protocols.clone();
+        assert_eq!(offered(false), [b"h2".to_vec()]);
+        assert_eq!(offered(true), [b"h2".to_vec(), b"http/1.1".to_vec()]);
+    }
+
+    #[test]
     fn a_certificate_stands_for_its_alternative_names_or_else_for_its_common_one() {
         let of = |names: &[&str], common: &str| {
             let uri = |name: &&str| SanType::URI((*name).try_into().unwrap());
