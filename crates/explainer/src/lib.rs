@@ -4,6 +4,7 @@
 //! plain function over [`unmask_core::Forward`] and reads like its paper.
 
 pub mod catalogue;
+pub mod counterfactual;
 pub mod face;
 pub mod fill;
 pub mod image;
@@ -12,3 +13,4 @@ pub mod metrics;
 pub mod quality;
 pub mod render;
 pub mod segment;
+pub mod tell;

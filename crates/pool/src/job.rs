@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::{ControlFlow, Range};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,8 @@ pub struct Job {
     duplicate: AtomicU64,
     rounds: AtomicU64,
     elsewhere: AtomicU64,
+    /// Whether the limit of passes holds no longer.
+    lifted: AtomicBool,
     clock: Mutex<Clock>,
     /// Whole pictures that have been scored, the request's own first. None is kept alive: one that nobody holds cannot be asked
     /// for again, and its place in memory is not another's while it is remembered here.
@@ -102,14 +104,19 @@ struct Clock {
 impl Job {
     pub(crate) fn new(spec: Arc<ModelSpec>, place: Place, answers: Arc<Answers>, limits: Limits) -> Self {
         limits.cancel.watch(answers.clone());
-        let (asked, duplicate, rounds, elsewhere) = Default::default();
+        let (asked, duplicate, rounds, elsewhere, lifted) = Default::default();
         let (clock, known) = Default::default();
-        Self { spec, place, answers, limits, asked, duplicate, rounds, elsewhere, clock, known }
+        Self { spec, place, answers, limits, asked, duplicate, rounds, elsewhere, lifted, clock, known }
     }
 
     /// Counts passes that were run by another job, such as a search, against this job's limit and in its progress.
     pub fn charge(&self, passes: u64) {
         self.elsewhere.fetch_add(passes, Ordering::Relaxed);
+    }
+
+    /// Ends the limit of passes: what is asked from here on is bounded by whoever asks.
+    pub fn lift(&self) {
+        self.lifted.store(true, Ordering::Relaxed);
     }
 
     /// When the last round was folded, if any was.
@@ -202,6 +209,9 @@ impl Job {
     }
 
     fn affords(&self, rows: usize) -> bool {
+        if self.lifted.load(Ordering::Relaxed) {
+            return true;
+        }
         let spent = self.asked.load(Ordering::Relaxed) + self.elsewhere.load(Ordering::Relaxed);
         self.limits.passes.is_none_or(|most| spent + rows as u64 <= most)
     }

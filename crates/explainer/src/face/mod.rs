@@ -2,9 +2,12 @@
 
 mod crop;
 mod find;
+mod parts;
+mod template;
 
 pub use crop::crop;
 pub use find::find;
+pub use parts::{PARTS, Part, parts};
 
 /// A face. Places are in pixels of the picture as displayed; (0, 0) is the corner of the first pixel.
 #[derive(Clone, Debug, PartialEq)]

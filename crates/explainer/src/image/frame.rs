@@ -53,6 +53,16 @@ impl Affine {
         (self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0)
     }
 
+    /// The map back; `None` where this one leaves no area.
+    pub fn inverse(&self) -> Option<Self> {
+        let area = self.xx * self.yy - self.xy * self.yx;
+        let (xx, xy, yx, yy) = (self.yy / area, -self.xy / area, -self.yx / area, self.xx / area);
+        let back =
+            Self { xx, xy, x0: -xx * self.x0 - xy * self.y0, yx, yy, y0: -yx * self.x0 - yy * self.y0 };
+        let is_finite = [xx, xy, back.x0, yx, yy, back.y0].iter().all(|v| v.is_finite());
+        is_finite.then_some(back)
+    }
+
     /// This map, then `next`.
     pub fn then(&self, next: &Self) -> Self {
         let (x0, y0) = next.apply(self.x0, self.y0);

@@ -31,6 +31,8 @@ pub enum Segmentation {
     Quickshift(Quickshift),
     /// Regions of the caller's, in the model's frame.
     Labels(Arc<LabelMap>),
+    /// The parts of a face, in the model's frame, once it is known where they are.
+    Parts(Option<Arc<LabelMap>>),
 }
 
 impl Segmentation {
@@ -40,7 +42,9 @@ impl Segmentation {
             Self::Grid(rows, cols) => Arc::new(grid(image.height(), image.width(), *rows, *cols)),
             Self::Slic(slic) => Arc::new(slic.segment(image, input)),
             Self::Quickshift(quickshift) => Arc::new(quickshift.segment(image, input, seed)),
-            Self::Labels(labels) => Arc::clone(labels),
+            Self::Labels(labels) | Self::Parts(Some(labels)) => Arc::clone(labels),
+            // Of a face that nobody has seen there is one part, which is everything.
+            Self::Parts(None) => Arc::new(grid(image.height(), image.width(), 1, 1)),
         }
     }
 }
@@ -78,9 +82,16 @@ pub const SEGMENTATIONS: &[Descriptor] = &[
     quickshift::DESCRIPTOR,
     Descriptor {
         name: "labels",
-        summary: "Regions of the caller's, such as parts of the face.",
+        summary: "Regions of the caller's.",
         citation: "",
         params: &[VALUES],
+        passes: "0",
+    },
+    Descriptor {
+        name: "parts",
+        summary: "Parts of the face: eyes, nose, mouth, cheeks, jaw line, chin, forehead, hair line, background.",
+        citation: "",
+        params: &[],
         passes: "0",
     },
 ];

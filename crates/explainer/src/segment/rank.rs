@@ -17,6 +17,24 @@ pub struct Ranked {
     pub area_share: f64,
 }
 
+/// Least share of the evidence with which a region can carry it, as the search-based verbalisation of Feldhus et al. has its least
+/// coverage (arXiv 2210.07222).
+const LEAST_SHARE: f64 = 0.1;
+/// And how many times as much as its area would have; ours.
+const LEAST_DENSITY: f64 = 1.5;
+
+impl Ranked {
+    /// How much more of the evidence lies inside than if it lay everywhere alike: -1 to 1.
+    pub fn excess(&self) -> f64 {
+        self.evidence_share - self.area_share
+    }
+
+    /// Whether it carries the evidence: at least a tenth of all, and at least one and a half times as much as its area would have.
+    pub fn stands_out(&self) -> bool {
+        self.evidence_share >= LEAST_SHARE && self.evidence_share >= LEAST_DENSITY * self.area_share
+    }
+}
+
 /// All regions, the highest mean first; equal means keep the order of their labels. Of a map that reads as importance, the
 /// lowest value counts as none.
 pub fn rank(map: &Map, reading: Reading, labels: &LabelMap) -> Vec<Ranked> {
@@ -81,6 +99,17 @@ mod tests {
         assert_eq!(ranked[0].bounds, (0, 1, 2, 2));
         assert_eq!((ranked[0].mean, ranked[0].evidence_share, ranked[0].area_share), (3.0, 0.75, 0.25));
         assert_eq!(ranked[3].evidence_share, 0.0);
+    }
+
+    #[test]
+    fn a_region_stands_out_by_its_evidence_and_by_how_dense_it_is() {
+        for (evidence_share, area_share, stands_out) in
+            [(0.1, 0.05, true), (0.09, 0.01, false), (0.6, 0.41, false), (0.6, 0.4, true), (0.0, 0.0, false)]
+        {
+            let ranked = Ranked { label: 0, bounds: (0, 0, 1, 1), mean: 1.0, evidence_share, area_share };
+            assert_eq!(ranked.stands_out(), stands_out, "{evidence_share} in {area_share}");
+            assert_eq!(ranked.excess(), evidence_share - area_share);
+        }
     }
 
     #[test]

@@ -301,6 +301,11 @@ fn cut(
 ) -> Option<Cut> {
     let mut found = None;
     nested(path, wrong, |wrong| {
+        if matches!(message.kind, Some(segmentation_kind::Kind::Parts(_))) {
+            let message = "evaluations look for no face; ask Explain for the labels of the parts, and send them as labels";
+            wrong.push(Violation::new("segmentation.parts", message));
+            return;
+        }
         found = segmentation::segmentation(message, needed, seeing.picture, seeing.spec, wrong);
     });
     found

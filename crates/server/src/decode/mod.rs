@@ -2,6 +2,7 @@
 
 mod dataset;
 mod evaluation;
+mod face;
 mod faces;
 mod fill;
 mod many;
@@ -16,8 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use unmask_core::{ModelSpec, Preset, Scale, Violation};
+use unmask_explainer::counterfactual::Counterfactual;
 use unmask_explainer::image::{self, Header};
 use unmask_explainer::methods::Method;
+use unmask_explainer::segment::Segmentation;
+use unmask_explainer::tell::Language;
 use unmask_pool::Served;
 use unmask_protocol::v1;
 
@@ -27,6 +31,7 @@ pub(crate) use self::dataset::{DatasetJob, FigurePlace, Item, Known, dataset, it
 pub(crate) use self::evaluation::{
     CONTROLS, Candidate, EvaluateJob, Kind, Making, Plan, Supplied, evaluate, evaluate_item,
 };
+pub(crate) use self::face::{Landmarks, Whose};
 pub(crate) use self::faces::{FacesJob, faces};
 pub(crate) use self::fill::FillChoice;
 pub(crate) use self::many::{ManyItem, many};
@@ -61,6 +66,13 @@ pub(crate) struct ExplainJob {
     pub(crate) budget: Budget,
     pub(crate) outputs: Outputs,
     pub(crate) top_regions: usize,
+    pub(crate) face: Whose,
+    /// Where the face's eyes, nose and mouth are, once that is known.
+    pub(crate) landmarks: Option<Landmarks>,
+    /// Whether the caller named the segmentation.
+    pub(crate) cut_given: bool,
+    pub(crate) counterfactual: Option<Counterfactual>,
+    pub(crate) language: Language,
 }
 
 /// What is made only when asked for.
@@ -72,6 +84,8 @@ pub(crate) struct Outputs {
     pub(crate) fill: bool,
     pub(crate) labels: bool,
     pub(crate) standard_errors: bool,
+    pub(crate) sentences: bool,
+    pub(crate) steadiness: bool,
 }
 
 /// How urgent a request is beside others.
@@ -174,17 +188,66 @@ pub(crate) fn explain(
         Some(fill) => fill::fill(fill, subject.as_ref().map(|s| &s.header), limits, wrong),
     };
     let needs_segments = method.needs_segments() || fill.as_ref().is_some_and(FillChoice::needs_segments);
+    let cut_given = request.segmentation.is_some();
     let cut = match request.segmentation {
         None => Some(segmentation::default(&method, preset, needs_segments)),
         Some(message) => segmentation::segmentation(message, needs_segments, subject.as_ref(), spec, wrong),
     };
+    let counterfactual = request.counterfactual.map(|given| counterfactual(given, wrong));
     let budget = budget(request.budget, &method, fill.as_ref(), wrong);
     let outputs = outputs(&request.outputs, wrong);
     let top_regions = top_regions(request.top_regions, wrong);
+    if outputs.sentences && top_regions == 0 {
+        let message = "got 0, sentences speak of regions where the parts of a face are not known; ask for at least 1";
+        wrong.push(Violation::new("top_regions", message));
+    }
+    let language = language(&request.language, wrong);
+    let by_parts = cut.as_ref().is_some_and(|cut| matches!(cut.segmentation, Segmentation::Parts(_)));
+    let wants_face = by_parts || outputs.sentences || counterfactual.is_some();
+    let known = (subject.as_ref().map(|subject| &subject.header), spec);
+    let face = face::face(request.face, wants_face, known, sight, wrong);
     let seed = request.seed;
-    finish(model, violations, |served| {
+    let models = model.and_then(|served| Ok((served, face?)));
+    finish(models, violations, |(served, face)| {
         let (subject, fill, cut) = (subject?.of(served), fill?, cut?);
-        Some(ExplainJob { subject, question, method, preset, fill, cut, seed, budget, outputs, top_regions })
+        Some(ExplainJob {
+            subject,
+            question,
+            method,
+            preset,
+            fill,
+            cut,
+            seed,
+            budget,
+            outputs,
+            top_regions,
+            face,
+            landmarks: None,
+            cut_given,
+            counterfactual,
+            language,
+        })
+    })
+}
+
+fn counterfactual(given: v1::CounterfactualSearch, wrong: &mut Vec<Violation>) -> Counterfactual {
+    use unmask_explainer::counterfactual::{PASSES, REGIONS};
+    let (path, clean) = ("counterfactual", Preset::Clean);
+    Counterfactual {
+        regions: REGIONS.integer(given.regions.map(u64::from), clean, path, wrong) as usize,
+        passes: PASSES.integer(given.max_passes.map(u64::from), clean, path, wrong),
+    }
+}
+
+fn language(tag: &str, wrong: &mut Vec<Violation>) -> Language {
+    if tag.is_empty() {
+        return Language::default();
+    }
+    Language::named(tag).unwrap_or_else(|| {
+        let known: Vec<_> = Language::ALL.iter().map(|language| language.tag()).collect();
+        let message = format!("got \"{}\", there are {}", shown(tag), known.join(", "));
+        wrong.push(Violation::new("language", message));
+        Language::default()
     })
 }
 
@@ -306,9 +369,12 @@ fn outputs(wanted: &[i32], violations: &mut Vec<Violation>) -> Outputs {
             Ok(v1::Output::Fill) => &mut outputs.fill,
             Ok(v1::Output::Labels) => &mut outputs.labels,
             Ok(v1::Output::StandardErrors) => &mut outputs.standard_errors,
-            Ok(v1::Output::Unspecified | v1::Output::Sentences | v1::Output::Steadiness) | Err(_) => {
+            Ok(v1::Output::Sentences) => &mut outputs.sentences,
+            Ok(v1::Output::Steadiness) => &mut outputs.steadiness,
+            Ok(v1::Output::Unspecified) | Err(_) => {
                 let allowed = "OUTPUT_HEAT_MAP (1), OUTPUT_OVERLAY (2), OUTPUT_PICTURE_MAP (3), OUTPUT_FILL (4), \
-                               OUTPUT_LABELS (5) and OUTPUT_STANDARD_ERRORS (6)";
+                               OUTPUT_LABELS (5), OUTPUT_STANDARD_ERRORS (6), OUTPUT_SENTENCES (7) and \
+                               OUTPUT_STEADINESS (8)";
                 violations.push(Violation::new(
                     format!("outputs[{i}]"),
                     format!("got {number}, allowed are {allowed}"),

@@ -3,10 +3,12 @@
 use unmask_core::InputSpec;
 use unmask_explainer::image;
 use unmask_explainer::metrics::Size;
+use unmask_explainer::segment::Segmentation;
 
 use super::evaluation::CONTROLS;
 use super::{EvaluateJob, ExplainJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject};
 use crate::admission::Price;
+use crate::run::{CHECKS, again_announced};
 
 /// A job that costs something.
 pub(crate) trait Priced {
@@ -28,7 +30,9 @@ impl Priced for FacesJob {
 
 impl Priced for ExplainJob {
     fn price(&self, limits: &image::Limits) -> Price {
-        let passes = self.budget.max_passes.map_or(self.announced(), |most| most.min(self.announced()));
+        let own = self.announced() - self.beside() - self.face.announced();
+        let own = self.budget.max_passes.map_or(own, |most| most.min(own));
+        let passes = own + self.beside() + self.face.announced();
         let pictures = decoding(&self.subject.image, limits) + fill(&self.fill, limits);
         Price { passes, bytes: pictures + self.outputs.bytes(self.subject.pixels()) }
     }
@@ -69,7 +73,24 @@ fn fill(fill: &FillChoice, limits: &image::Limits) -> u64 {
 impl ExplainJob {
     /// Upper bound of the passes.
     pub(crate) fn announced(&self) -> u64 {
-        REFERENCE_PASSES + self.fill.announced() + self.method.announced()
+        REFERENCE_PASSES
+            + self.fill.announced()
+            + self.method.announced()
+            + self.beside()
+            + self.face.announced()
+    }
+
+    /// Upper bound of the passes after the explanation, which its budget does not bound.
+    pub(crate) fn beside(&self) -> u64 {
+        let checks = if self.outputs.sentences { CHECKS } else { 0 };
+        let counterfactual = self.counterfactual.map_or(0, |search| search.passes);
+        let again = if self.outputs.steadiness { again_announced(self) } else { 0 };
+        checks + counterfactual + again
+    }
+
+    /// Whether the regions are the parts of a face.
+    pub(crate) fn is_cut_by_parts(&self) -> bool {
+        matches!(self.cut.segmentation, Segmentation::Parts(_))
     }
 }
 

@@ -95,7 +95,9 @@ pub(super) fn segmentation(
             })
         }
         Some(Kind::Labels(message)) => return labels(&message, picture, input, wrong),
-        Some(Kind::Parts(_)) | None => {
+        // Where they are is known once the face is.
+        Some(Kind::Parts(v1::PartSegmentation {})) => Segmentation::Parts(None),
+        None => {
             let message = "is not set or not known to this server, see ListMethods";
             wrong.push(Violation::new("segmentation.kind", message));
             return None;

@@ -22,6 +22,11 @@ impl Subject {
         u64::from(self.displayed.0) * u64::from(self.displayed.1)
     }
 
+    /// Takes this part of the picture, as if the caller had sent it.
+    pub(crate) fn choose(&mut self, crop: Rect) {
+        (self.crop, self.crop_given) = (crop, true);
+    }
+
     /// Whether the picture as displayed has so many rows and columns.
     pub(crate) fn is_displayed(&self, height: usize, width: usize) -> bool {
         (self.displayed.1 as usize, self.displayed.0 as usize) == (height, width)

@@ -6,8 +6,8 @@ use unmask_explainer::methods::{Errors, Figures};
 use unmask_explainer::segment::Ranked;
 use unmask_protocol::v1;
 
-use super::{bill, map, prediction, rect, resolved, transform, version};
-use crate::decode::{ExplainJob, Named};
+use super::{bill, finding, map, prediction, rect, resolved, transform, version};
+use crate::decode::{ExplainJob, Named, Whose};
 use crate::run::{Adversarial, Explained, News, Progress};
 
 /// An explained decision.
@@ -41,7 +41,20 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
         converged: answer.error.zip(job.budget.target_error).is_some_and(|(error, target)| error <= target),
         truncated_by: truncation(answer.ended).into(),
         standard_errors: errors.filter(|_| job.outputs.standard_errors).map(|errors| map(&errors.map)),
-        ..v1::ExplainResponse::default()
+        face: answer.met.as_ref().map(finding::face),
+        face_model: match &job.face {
+            Whose::Sought { finder, .. } => answer.met.as_ref().map(|_| version(finder.spec())),
+            Whose::Nobodys | Whose::Known(_) => None,
+        },
+        parts: answer.parts.as_ref().map_or_else(Vec::new, |(labels, ranked)| {
+            finding::parts(labels, ranked, &answer.frame)
+        }),
+        checks: answer.checks.iter().map(|check| finding::check(check, &answer.spec)).collect(),
+        counterfactual: answer
+            .changed
+            .map(|changed| finding::counterfactual(changed, &answer.frame, &answer.spec)),
+        steadiness: answer.steady.map(finding::steadiness),
+        sentences: answer.sentences.into_iter().map(finding::sentence).collect(),
     }
 }
 

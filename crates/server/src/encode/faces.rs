@@ -4,7 +4,7 @@ use unmask_explainer::face::Face;
 use unmask_protocol::v1;
 
 use super::{bill, rect, version};
-use crate::decode::FacesJob;
+use crate::decode::{FacesJob, Landmarks};
 use crate::run::Faces;
 
 /// The faces of a picture.
@@ -22,11 +22,14 @@ pub(crate) fn faces(request_id: String, job: &FacesJob, found: Faces) -> v1::Det
     }
 }
 
-fn of(face: &Face) -> v1::Face {
+pub(super) fn landmarks(points: Landmarks) -> v1::Landmarks {
+    let [left_eye, right_eye, nose, mouth_left, mouth_right] = points.map(|(x, y)| Some(v1::Point { x, y }));
+    v1::Landmarks { left_eye, right_eye, nose, mouth_left, mouth_right }
+}
+
+pub(super) fn of(face: &Face) -> v1::Face {
     let [left, top, right, bottom] = face.corners;
-    let [left_eye, right_eye, nose, mouth_left, mouth_right] =
-        face.landmarks.map(|(x, y)| Some(v1::Point { x, y }));
-    let landmarks = v1::Landmarks { left_eye, right_eye, nose, mouth_left, mouth_right };
+    let landmarks = landmarks(face.landmarks);
     let (crop, warnings) = Default::default();
     v1::Face { score: face.score, left, top, right, bottom, landmarks: Some(landmarks), crop, warnings }
 }

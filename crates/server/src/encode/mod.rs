@@ -6,6 +6,7 @@ mod dataset;
 mod evaluated;
 mod explained;
 mod faces;
+mod finding;
 mod many;
 mod model;
 mod resolved;

@@ -19,7 +19,12 @@ pub(crate) fn resolved(job: &ExplainJob) -> v1::Resolved {
         crop: Some(rect(job.subject.crop)),
         segmentation: Some(v1::Segmentation { kind: Some(segmentation_kind(&job.cut)) }),
         budget: (job.budget != Budget::default()).then_some(v1::Budget { max_passes, target_error }),
-        ..v1::Resolved::default()
+        landmarks: job.landmarks.map(super::faces::landmarks),
+        counterfactual: job.counterfactual.map(|search| v1::CounterfactualSearch {
+            regions: Some(search.regions as u32),
+            max_passes: Some(search.passes as u32),
+        }),
+        language: if job.outputs.sentences { job.language.tag().into() } else { String::new() },
     }
 }
 
@@ -154,6 +159,7 @@ pub(super) fn segmentation_kind(cut: &Cut) -> segmentation::Kind {
             };
             segmentation::Kind::Labels(v1::LabelSegmentation { height, width, values: Vec::new(), sha256 })
         }
+        Segmentation::Parts(_) => segmentation::Kind::Parts(v1::PartSegmentation {}),
     }
 }
 

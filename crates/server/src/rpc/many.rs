@@ -161,12 +161,12 @@ async fn explained(
     let (own, ending) = (Arc::clone(&state), caller.cancel.clone());
     let work = super::blocking(move || {
         let done = super::caught(|| {
-            let (job, least, paid, mut charge) = bought?;
+            let (mut job, least, paid, mut charge) = bought?;
             // Given back when the work has ended, not when the client has gone.
             let _held = (paid, message);
             let ran = match least {
-                None => run::explain(&job, &state.limits, &state.fills, &caller).map(run::Sifted::from),
-                Some(least) => run::sift(&job, least, &state.limits, &state.fills, &caller),
+                None => run::explain(&mut job, &state.limits, &state.fills, &caller).map(run::Sifted::from),
+                Some(least) => run::sift(&mut job, least, &state.limits, &state.fills, &caller),
             };
             let ran = ran.map_err(|error| caller.why(error));
             charge.iter_mut().for_each(|charge| charge.spend(spent(&ran, run::Sifted::passes)));

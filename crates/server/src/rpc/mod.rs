@@ -248,7 +248,7 @@ impl Service {
         &self,
         asked: Asked<'_>,
         decode: impl FnOnce(&State, Vec<Violation>, &Tenant, &Draft) -> Result<J, RequestError> + Send + 'static,
-        run: impl FnOnce(&State, String, &J, &Caller) -> Result<(T, u64), RequestError> + Send + 'static,
+        run: impl FnOnce(&State, String, &mut J, &Caller) -> Result<(T, u64), RequestError> + Send + 'static,
     ) -> Result<Response<T>, Status> {
         let Asked { call, request_id, priority, arrival, ends, live } = asked;
         // A wrong id is reported together with everything else that is wrong.
@@ -308,11 +308,11 @@ impl Service {
                 // Given back when the work has ended, not when the client has gone.
                 let _held = (message, place);
                 let done = caught(|| {
-                    let job = decode(&state, wrong, &tenant, &learning)?;
+                    let mut job = decode(&state, wrong, &tenant, &learning)?;
                     let price = job.price(&state.limits);
                     let _paid = state.admission.buy(class, price)?;
                     let mut charge = tenant.charge(price)?;
-                    let ran = run(&state, own, &job, &caller).map_err(|error| caller.why(error));
+                    let ran = run(&state, own, &mut job, &caller).map_err(|error| caller.why(error));
                     charge.iter_mut().for_each(|charge| charge.spend(spent(&ran, |(_, passes)| *passes)));
                     let (answer, _) = ran?;
                     // Nobody gets what comes after the end of a request.

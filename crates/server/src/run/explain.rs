@@ -5,15 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use unmask_core::{Ended, LabelMap, Map, ModelSpec, Reading, Scale, Tensor, Violation, highest};
+use unmask_explainer::face::parts;
 use unmask_explainer::image::{Frame, Limits};
 use unmask_explainer::methods::watch::{self, Converged, Watch};
 use unmask_explainer::methods::{Context, Errors, Explanation, Figures, Method};
 use unmask_explainer::render::{self, Scene};
 use unmask_explainer::segment::{MOST_SEGMENTS, Ranked, Segmentation, rank};
-use unmask_pool::Job;
+use unmask_explainer::tell::Sentence;
+use unmask_pool::{Job, Meter};
 
+use super::after::{After, Areas, Beside, Changed, Check, Steady};
+use super::face::{self, Met};
 use super::fill::{References, Searched, refer};
-use super::{Bill, Caller, Live, Partial, Seen, bill, see, warnings};
+use super::tell::tell;
+use super::{Bill, Caller, Live, Partial, Saving, Seen, Why, bill, read, shown, warnings};
 use crate::decode::{Cut, ExplainJob, FillChoice, Named, Outputs};
 use crate::error::RequestError;
 use crate::fills::{Fills, Found};
@@ -39,8 +44,16 @@ pub(crate) struct Explained {
     pub(crate) regions: Vec<Ranked>,
     pub(crate) adversarial: Option<Adversarial>,
     pub(crate) pictures: Pictures,
+    /// The face that was looked for and found.
+    pub(crate) met: Option<Met>,
+    /// The parts of the face, where they are known, and those with the most evidence.
+    pub(crate) parts: Option<(Arc<LabelMap>, Vec<Ranked>)>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) changed: Option<Changed>,
+    pub(crate) steady: Option<Steady>,
     pub(crate) bill: Bill,
     pub(crate) warnings: Vec<String>,
+    pub(crate) sentences: Vec<Sentence>,
 }
 
 /// What the search for an adversarial fill came to.
@@ -61,7 +74,7 @@ pub(crate) struct Pictures {
 
 /// Explains a decision.
 pub(crate) fn explain(
-    job: &ExplainJob,
+    job: &mut ExplainJob,
     limits: &Limits,
     fills: &Fills,
     caller: &Caller,
@@ -69,13 +82,20 @@ pub(crate) fn explain(
     Begun::new(job, limits, caller)?.explain(None, fills)
 }
 
-/// A picture that has been decoded and has its place at the model, with all that costs no pass: whatever is wrong in it has been said.
+/// A picture that has been decoded and has its place at the model, with all that costs none of its passes: whatever is wrong in it has
+/// been said.
 pub(super) struct Begun<'a> {
-    job: &'a ExplainJob,
+    pub(super) job: &'a ExplainJob,
+    limits: &'a Limits,
     caller: &'a Caller,
     started: Instant,
     pub(super) seen: Seen,
     segments: Arc<LabelMap>,
+    /// The parts of the face, where they are known.
+    parts: Option<Arc<LabelMap>>,
+    met: Option<Met>,
+    /// What looking for the face has cost.
+    pub(super) looked: Meter,
     made: Option<Arc<Tensor>>,
     /// How long it has taken.
     pub(super) decode: Duration,
@@ -84,29 +104,39 @@ pub(super) struct Begun<'a> {
 
 impl<'a> Begun<'a> {
     pub(super) fn new(
-        job: &'a ExplainJob,
+        job: &'a mut ExplainJob,
         limits: &'a Limits,
         caller: &'a Caller,
     ) -> Result<Self, RequestError> {
         let started = Instant::now();
-        let seen = see(&job.subject, limits, &caller.trace)?;
+        let picture = caller.trace.step("decode", || read(&job.subject.image, limits, "image"))?;
+        let mut decode = started.elapsed();
+        let (met, looked) = face::settle(job, &picture, limits.min_side, caller)?;
+        let showing = Instant::now();
+        let seen = shown(&job.subject, picture);
+        let parts = job.landmarks.map(|landmarks| Arc::new(parts(&landmarks, &seen.frame)));
+        if let Segmentation::Parts(known) = &mut job.cut.segmentation {
+            let message = "no face was found in what the model sees; send face.landmarks, or another segmentation";
+            let unknown = || RequestError::Invalid(vec![Violation::new("segmentation.parts", message)]);
+            *known = Some(Arc::clone(parts.as_ref().ok_or_else(unknown)?));
+        }
+        let job = &*job;
         let spec = job.subject.served.spec();
-        let cutting = Instant::now();
         let segments = cut(&job.cut, spec, &seen.tensor, job.seed, "segmentation", &caller.trace)?;
-        let made = super::fill::made(job, &seen, &segments, limits, &caller.trace)?;
-        let decode = seen.took + cutting.elapsed();
+        let made = super::fill::made(job, job.seed, &seen, &segments, limits, &caller.trace)?;
+        decode += showing.elapsed();
         let forward = job.subject.served.job(caller.limits(job.announced(), job.budget.max_passes))?;
-        Ok(Self { job, caller, started, seen, segments, made, decode, forward })
+        Ok(Self { job, limits, caller, started, seen, segments, parts, met, looked, made, decode, forward })
     }
 
     /// Explains it; `scored` are the picture's logits where its pass has been run.
     pub(super) fn explain(self, scored: Option<Vec<f32>>, fills: &Fills) -> Result<Explained, RequestError> {
-        let Self { job, caller, started, seen, segments, made, decode, forward } = self;
+        let Self { job, limits, caller, started, seen, segments, parts, met, looked, made, decode, forward } = self;
         let subject = &job.subject;
         let spec = Arc::clone(subject.served.spec());
         let announced = job.announced();
         let unanswered = caller.unanswered(announced, &forward);
-        let references = refer(job, &seen.tensor, (made, scored), &forward, fills, caller)?;
+        let references = refer(job, job.seed, &seen.tensor, (made, scored), &forward, fills, caller)?;
         let References { fill, logits, fill_logits, searched } = &references;
         let decision = job.question.about(highest(logits), &spec);
         let (image_score, fill_score) = (decision.target.value(logits), decision.target.value(fill_logits));
@@ -131,11 +161,25 @@ impl<'a> Begun<'a> {
             watch: &looking,
         };
         let explanation = run(&job.method, &context, &forward, &caller.trace)?;
-        caller.rounds_ended(explanation.ended, forward.folded_at());
-
-        let rendering = Instant::now();
+        let own = forward.meter();
         let error = watch::error(&explanation, &segments);
         let Explanation { map, reading, figures, errors, ended } = explanation;
+
+        forward.lift();
+        let named = match &parts {
+            Some(parts) => Areas::new(&map, reading, parts, usize::MAX),
+            None => Areas::new(&map, reading, &segments, job.top_regions),
+        };
+        let after =
+            After { job, context: &context, forward: &forward, decision: &decision, logits, reading, limits };
+        let mut found = Beside::default();
+        // Whose time is up gets what there is.
+        if ended != Ended::Deadline {
+            found = caller.trace.step("after", || after.all(&map, &named, (&seen, parts.is_some()), fills, caller))?;
+        }
+        caller.rounds_ended(if found.late { Ended::Deadline } else { ended }, forward.folded_at());
+
+        let rendering = Instant::now();
         let mut regions = rank(&map, reading, &segments);
         regions.truncate(job.top_regions);
         let legend = legend(&decision, reading);
@@ -143,18 +187,12 @@ impl<'a> Begun<'a> {
         let pictures = caller
             .trace
             .step("render", || Ok::<_, RequestError>(draw(job.outputs, &scene, &seen, fill, &spec)))?;
-        let own = forward.meter();
-        let unused = bill::method(announced - job.fill.announced(), &own, ended);
-        let (meter, savings) = match searched {
-            None => (own, Vec::new()),
-            Some(search) => search.bill(own, job.fill.announced()),
-        };
-        let savings = bill::by_reason(savings.into_iter().chain(unused));
-        unanswered.answered(&savings);
+        let bill = self::bill(job, (own, ended), &forward.meter(), looked, (searched.as_ref(), &found));
+        unanswered.answered(&bill.savings);
         caller.telemetry.metrics().explained(job.method.name(), ended, 1);
-        let (render, total) = (rendering.elapsed(), started.elapsed());
-        let bill = Bill { announced, meter, savings, decode, render, total };
+        let bill = Bill { decode, render: rendering.elapsed(), total: started.elapsed(), ..bill };
         let mut warnings = warnings::picture(&spec, subject);
+        warnings.extend(warnings::face(job, met.as_ref()));
         warnings.extend(match (&job.fill, searched) {
             (FillChoice::Search(search), Some(Searched { found, .. })) if !found.sample.flipped => {
                 Some(warnings::search(&spec, search, &found.sample))
@@ -166,8 +204,11 @@ impl<'a> Begun<'a> {
             found: Arc::clone(&search.found),
             change: search.found.sample.change(&seen.tensor, &spec),
         });
+        let Areas { ranked, found: standing, .. } = named;
+        let parts = parts.map(|labels| (labels, ranked));
+        let Beside { checks, changed, steady, .. } = found;
         let References { logits, fill_logits, .. } = references;
-        Ok(Explained {
+        let mut explained = Explained {
             logits,
             fill_logits,
             decision,
@@ -184,11 +225,66 @@ impl<'a> Begun<'a> {
             regions,
             adversarial,
             pictures,
+            met,
+            parts,
+            checks,
+            changed,
+            steady,
             bill,
             warnings,
+            sentences: Vec::new(),
             spec,
-        })
+        };
+        if job.outputs.sentences {
+            explained.sentences = tell(job, &explained, &standing);
+        }
+        Ok(explained)
     }
+}
+
+/// The passes of everything: `own` are those of the method and its references, `whole` those of the job in the end.
+fn bill(
+    job: &ExplainJob,
+    (own, ended): (Meter, Ended),
+    whole: &Meter,
+    looked: Meter,
+    (searched, found): (Option<&Searched>, &Beside),
+) -> Bill {
+    let announced = job.announced();
+    let beside = Meter {
+        run: whole.run - own.run,
+        duplicate: whole.duplicate - own.duplicate,
+        ..Meter::default()
+    };
+    let again = if job.outputs.steadiness { job.fill.announced() } else { 0 };
+    let late = if found.late { Ended::Deadline } else { Ended::All };
+    let of_beside = job.beside() - again;
+    let of_method = announced - job.fill.announced() - job.beside() - job.face.announced();
+    let unused = bill::method(of_method, &own, ended).into_iter().chain(bill::method(of_beside, &beside, late));
+    // What has been asked after the method is no part of what a budget of the same request would be.
+    let mut meter = Meter { used: own.used, ..*whole };
+    let mut savings: Vec<Saving> = Vec::new();
+    for (searched, announced) in [(searched, job.fill.announced()), (found.searched.as_ref(), again)] {
+        match searched {
+            Some(searched) => {
+                let (together, saved) = searched.bill(meter, announced);
+                meter = together;
+                savings.extend(saved);
+            }
+            // A search that was announced and never begun.
+            None if announced > 0 => savings.push(Saving { why: Why::Deadline, passes: announced }),
+            None => {}
+        }
+    }
+    meter = Meter {
+        asked: meter.asked + looked.asked,
+        run: meter.run + looked.run,
+        forward: meter.forward + looked.forward,
+        ..meter
+    };
+    let savings = bill::by_reason(savings.into_iter().chain(unused));
+    let none = Duration::ZERO;
+    Bill { announced, meter, savings, decode: none, render: none, total: none }
 }
 
 /// Whoever looks on: a target of the error, and a caller who wants to see how it goes.

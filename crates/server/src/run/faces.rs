@@ -1,19 +1,24 @@
 //! The faces of a picture.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use unmask_core::{InputSpec, PictureKind, Task};
+use unmask_core::{InputSpec, ModelSpec, PictureKind, Task, Tensor};
 use unmask_explainer::face::{self, Face};
-use unmask_explainer::image::{self, Limits, Rect};
+use unmask_explainer::image::{self, Limits, Picture, Rect};
+use unmask_pool::{Meter, Served};
 
 use super::{Bill, Caller, read, whole};
 use crate::decode::FacesJob;
 use crate::error::RequestError;
 
+/// A face, what the detector is to see of it, and what is to be known of that.
+pub(crate) type Found = (Face, Rect, Vec<String>);
+
 /// What was found.
 pub(crate) struct Faces {
-    /// The largest first, each with what the detector is to see of it and what is to be known of that.
-    pub(crate) faces: Vec<(Face, Rect, Vec<String>)>,
+    /// The largest first.
+    pub(crate) faces: Vec<Found>,
     /// Width and height of the picture as displayed.
     pub(crate) displayed: (u32, u32),
     pub(crate) bill: Bill,
@@ -29,15 +34,48 @@ pub(crate) fn faces(job: &FacesJob, limits: &Limits, caller: &Caller) -> Result<
         Ok::<_, RequestError>((tensor.into(), scale, (picture.width(), picture.height())))
     })?;
     let decode = started.elapsed();
-    let forward = job.finder.job(caller.limits(1, None))?;
+    let (faces, meter) = seen(&job.finder, job.detector.spec(), (&tensor, scale, displayed), limits.min_side, caller)?;
+    let bill = Bill {
+        announced: 1,
+        meter,
+        savings: Vec::new(),
+        decode,
+        render: Duration::ZERO,
+        total: started.elapsed(),
+    };
+    Ok(Faces { faces, displayed, bill })
+}
+
+/// Looks for faces in a picture that has been decoded: one pass.
+pub(super) fn look(
+    finder: &Served,
+    detector: &ModelSpec,
+    picture: &Picture,
+    least: u32,
+    caller: &Caller,
+) -> Result<(Vec<Found>, Meter), RequestError> {
+    let (tensor, scale) = image::to_fit(picture, &finder.spec().input);
+    seen(finder, detector, (&tensor.into(), scale, (picture.width(), picture.height())), least, caller)
+}
+
+/// The faces of a picture in the face model's frame, of which one pixel is so many of the picture's.
+fn seen(
+    finder: &Served,
+    detector: &ModelSpec,
+    (tensor, scale, displayed): (&Arc<Tensor>, f64, (u32, u32)),
+    least: u32,
+    caller: &Caller,
+) -> Result<(Vec<Found>, Meter), RequestError> {
+    let spec = finder.spec();
+    let forward = finder.job(caller.limits(1, None))?;
     let unanswered = caller.unanswered(1, &forward);
-    let scores = whole(&forward, &[&tensor])?;
+    let scores = whole(&forward, &[tensor])?;
     unanswered.answered(&[]);
     let of_model = match spec.task {
         Task::Faces { scale, drop, .. } => (scale, drop),
         Task::Classes => (1.0, 0.0),
     };
-    let input = &job.detector.spec().input;
+    let input = &detector.input;
     let factor = match input.picture {
         PictureKind::Face { factor } => factor,
         PictureKind::Whole => 1.0,
@@ -45,20 +83,12 @@ pub(crate) fn faces(job: &FacesJob, limits: &Limits, caller: &Caller) -> Result<
     let faces = face::find(scores.row(0), &spec.input, scale, displayed)
         .into_iter()
         .map(|face| {
-            let crop = face::crop(&face, factor, of_model, displayed, limits.min_side);
+            let crop = face::crop(&face, factor, of_model, displayed, least);
             let warnings = warnings(crop, input);
             (face, crop, warnings)
         })
         .collect();
-    let bill = Bill {
-        announced: 1,
-        meter: forward.meter(),
-        savings: Vec::new(),
-        decode,
-        render: Duration::ZERO,
-        total: started.elapsed(),
-    };
-    Ok(Faces { faces, displayed, bill })
+    Ok((faces, forward.meter()))
 }
 
 /// About a face that the detector sees much larger than it is.

@@ -80,6 +80,7 @@ impl Source {
 /// A fill that needs no forward pass.
 pub(super) fn made(
     job: &ExplainJob,
+    seed: u64,
     seen: &Seen,
     segments: &LabelMap,
     limits: &Limits,
@@ -91,7 +92,7 @@ pub(super) fn made(
     let input = &job.subject.served.spec().input;
     trace.step("fill", || match Source::new(&job.fill, &job.subject, limits, "fill")? {
         Source::Search(_) => Ok(None),
-        Source::Made(made) => Ok(Some(made.resolve(&seen.tensor, segments, input, job.seed))),
+        Source::Made(made) => Ok(Some(made.resolve(&seen.tensor, segments, input, seed))),
     })
 }
 
@@ -99,6 +100,7 @@ pub(super) fn made(
 /// and the picture's logits where it was scored.
 pub(super) fn refer(
     job: &ExplainJob,
+    seed: u64,
     image: &Arc<Tensor>,
     (made, scored): (Option<Arc<Tensor>>, Option<Vec<f32>>),
     forward: &Job,
@@ -118,7 +120,7 @@ pub(super) fn refer(
             let kept = REFERENCE_PASSES + job.method.least();
             let search =
                 job.budget.max_passes.map_or(search.clone(), |most| search.within(most.saturating_sub(kept)));
-            let searched = find(served, &search, image, job.seed, told, fills, caller)?;
+            let searched = find(served, &search, image, seed, told, fills, caller)?;
             // Whoever paid for it: what a budget allows must not depend on what others have asked for.
             forward.charge(searched.found.sample.passes);
             let fill = Arc::clone(&searched.found.sample.tensor);

@@ -1,15 +1,18 @@
 //! The one place that orchestrates a job: picture, regions, references, fill, method, pictures. Synchronous; it runs on
 //! a blocking thread and knows neither messages nor the socket.
 
+mod after;
 mod bill;
 mod evaluate;
 mod explain;
+mod face;
 mod faces;
 mod fill;
 mod live;
 mod predict;
 mod sift;
 mod summary;
+mod tell;
 mod warnings;
 
 use std::sync::{Arc, OnceLock};
@@ -19,9 +22,11 @@ use unmask_core::{Ended, ForwardError, Perturbation, Round, Scores, Tensor, Viol
 use unmask_explainer::image::{self, Frame, Picture};
 use unmask_pool::{Cancel, Job, Limits};
 
+pub(crate) use self::after::{CHECKS, Changed, Check, Replaced, Steady, again_announced};
 pub(crate) use self::bill::{Bill, Saving, Why};
 pub(crate) use self::evaluate::{Evaluation, Outcome, Scored, evaluate};
 pub(crate) use self::explain::{Adversarial, Explained, explain};
+pub(crate) use self::face::Met;
 pub(crate) use self::faces::{Faces, faces};
 pub(crate) use self::live::{Live, News, Partial, Progress};
 pub(crate) use self::predict::{Predicted, fake_probability, predict};
@@ -145,13 +150,17 @@ struct Seen {
 }
 
 fn see(subject: &Subject, limits: &image::Limits, trace: &Trace) -> Result<Seen, RequestError> {
-    trace.step("decode", || looked(subject, limits))
+    let started = Instant::now();
+    trace.step("decode", || {
+        let picture = read(&subject.image, limits, "image")?;
+        Ok(Seen { took: started.elapsed(), ..shown(subject, picture) })
+    })
 }
 
-fn looked(subject: &Subject, limits: &image::Limits) -> Result<Seen, RequestError> {
+/// What the model sees of a picture.
+fn shown(subject: &Subject, picture: Picture) -> Seen {
     let started = Instant::now();
     let input = &subject.served.spec().input;
-    let picture = read(&subject.image, limits, "image")?;
     let tensor = Arc::new(image::to_tensor(&picture, subject.crop, input));
     let frame = Frame {
         crop: subject.crop,
@@ -159,7 +168,7 @@ fn looked(subject: &Subject, limits: &image::Limits) -> Result<Seen, RequestErro
         orientation: picture.orientation(),
         model: (input.width as u32, input.height as u32),
     };
-    Ok(Seen { picture, tensor, frame, took: started.elapsed() })
+    Seen { picture, tensor, frame, took: started.elapsed() }
 }
 
 fn read(bytes: &[u8], limits: &image::Limits, field: &str) -> Result<Picture, RequestError> {

@@ -3,8 +3,8 @@
 use unmask_core::{Ended, Map, ModelSpec, PictureKind, Reading, highest, softmax};
 use unmask_explainer::fill::adversarial::{Sample, Search};
 
-use super::Bill;
-use crate::decode::{Named, Subject};
+use super::{Bill, Met};
+use crate::decode::{ExplainJob, Named, Subject, Whose};
 
 /// A crop whose shape differs from the model's frame by more than this factor is visibly stretched.
 const STRETCH: f64 = 1.1;
@@ -27,6 +27,17 @@ pub(super) fn picture(spec: &ModelSpec, subject: &Subject) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// About the face that was looked for.
+pub(super) fn face(job: &ExplainJob, met: Option<&Met>) -> Vec<String> {
+    match (&job.face, met) {
+        (Whose::Sought { .. }, Some(met)) => met.warnings.clone(),
+        (Whose::Sought { .. }, None) => {
+            vec!["no face was found in what the model sees: its parts are not named, and the model expects one".into()]
+        }
+        (Whose::Nobodys | Whose::Known(_), _) => Vec::new(),
+    }
 }
 
 /// About a fill that is itself evidence for what is explained.

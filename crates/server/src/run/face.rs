@@ -1,0 +1,74 @@
+//! The face that an explanation is about.
+
+use unmask_core::Violation;
+use unmask_explainer::face::Face;
+use unmask_explainer::image::{Picture, Rect};
+use unmask_pool::Meter;
+
+use super::Caller;
+use super::faces::look;
+use crate::decode::{ExplainJob, Whose};
+use crate::error::RequestError;
+
+/// A face that was looked for and found.
+pub(crate) struct Met {
+    pub(crate) face: Face,
+    /// What the detector wants to see of it.
+    pub(crate) crop: Rect,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Least share of the area of what the detector wants to see of a face and of the crop together that both have in common, for the face
+/// to be the one that the crop shows.
+const SHOWN: f64 = 0.25;
+
+/// Settles which face is meant and where its landmarks are; one that was to be chosen is cropped. What the face model did comes with it.
+pub(super) fn settle(
+    job: &mut ExplainJob,
+    picture: &Picture,
+    least: u32,
+    caller: &Caller,
+) -> Result<(Option<Met>, Meter), RequestError> {
+    let (finder, needed) = match &job.face {
+        Whose::Nobodys => return Ok((None, Meter::default())),
+        Whose::Known(landmarks) => {
+            job.landmarks = Some(*landmarks);
+            return Ok((None, Meter::default()));
+        }
+        Whose::Sought { finder, needed } => (finder, *needed),
+    };
+    let (faces, meter) = look(finder, job.subject.served.spec(), picture, least, caller)?;
+    let choose = needed && !job.subject.crop_given;
+    let mut met = faces.into_iter().map(|(face, crop, warnings)| Met { face, crop, warnings });
+    let met = if choose {
+        met.next()
+    } else {
+        let shown = |met: &Met| overlap(met.crop, job.subject.crop);
+        met.filter(|met| shown(met) >= SHOWN).max_by(|a, b| shown(a).total_cmp(&shown(b)))
+    };
+    match &met {
+        Some(met) => {
+            job.landmarks = Some(met.face.landmarks);
+            if choose {
+                job.subject.choose(met.crop);
+            }
+        }
+        None if choose => {
+            let message = "no face was found in the picture; send a crop of one, or leave face out for the whole picture";
+            return Err(RequestError::Invalid(vec![Violation::new("face.search", message)]));
+        }
+        None => {}
+    }
+    Ok((met, meter))
+}
+
+/// The area that two rectangles share, over that of both together: 0 to 1.
+fn overlap(a: Rect, b: Rect) -> f64 {
+    let along = |a: (u32, u32), b: (u32, u32)| {
+        let (start, end) = (a.0.max(b.0), (a.0 + a.1).min(b.0 + b.1));
+        f64::from(end.saturating_sub(start))
+    };
+    let shared = along((a.x, a.width), (b.x, b.width)) * along((a.y, a.height), (b.y, b.height));
+    let area = |r: Rect| f64::from(r.width) * f64::from(r.height);
+    shared / (area(a) + area(b) - shared)
+}
