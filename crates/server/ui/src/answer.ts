@@ -54,8 +54,10 @@ function counterfactual(said: Counterfactual | undefined): HTMLElement | undefin
   const least = said.smallest ? " No smaller set of regions does." : "";
   block.append(h("p", {}, `With ${names} replaced (${percent(said.areaShare)} of the area) the model says: ${decision(said.prediction)}.${least}`));
   if (said.imagePng.length > 0) {
-    const picture = h("img", { src: address(said.imagePng, "image/png"), alt: `What the model saw with ${names} replaced`, class: "small" });
-    block.append(picture);
+    const src = address(said.imagePng, "image/png");
+    // What is shown stays.
+    const shown = () => URL.revokeObjectURL(src);
+    block.append(h("img", { src, alt: `What the model saw with ${names} replaced`, class: "small", onload: shown }));
   }
   return block;
 }
