@@ -42,8 +42,10 @@ export function notice(doing: string, thrown: unknown): HTMLElement {
   const violations = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   const id = error.findDetails(RequestInfoSchema)[0]?.requestId ?? "";
   const said = violations.map(({ field, description }) => {
-    const own = FIELDS.find(([name]) => field === name || field.startsWith(`${name}.`) || field.startsWith(`${name}[`));
-    return h("li", {}, h("strong", {}, own?.[1] ?? words(field)), `: ${description}`);
+    // Of a stream the fields lie below its request.
+    const path = field.replace(/^request\./, "");
+    const own = FIELDS.find(([name]) => path === name || path.startsWith(`${name}.`) || path.startsWith(`${name}[`));
+    return h("li", {}, h("strong", {}, own?.[1] ?? words(path)), `: ${description}`);
   });
   return h(
     "div",

@@ -5,7 +5,7 @@ import { h, the } from "./dom";
 import type { Picture } from "./picture";
 import { percent } from "./words";
 
-/** Longest side of the drawn picture. */
+/** Longest side of the drawn picture, which small ones grow to as well. */
 const SIDE = 720;
 const THUMBNAIL = 56;
 
@@ -51,7 +51,7 @@ function draw(picture: Picture, faces: Face[]): void {
     shown.replaceChildren(h("p", { class: "hint" }, "This browser cannot show the picture."));
     return;
   }
-  const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
+  const scale = SIDE / Math.max(bitmap.width, bitmap.height);
   const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
   const found = faces.length === 1 ? "one face" : `${faces.length} faces`;
   const canvas = h("canvas", { width, height, role: "img", "aria-label": `The picture ${picture.name} with ${found}` });

@@ -12,7 +12,7 @@ const WARM = 42;
 const COOL = 258;
 const STEPS = 256;
 
-/** Longest side of the drawn picture. */
+/** Longest side of the drawn picture, which small ones grow to as well. */
 const SIDE = 640;
 
 type Colour = [number, number, number];
@@ -57,7 +57,7 @@ export class Stage {
   readonly #map = h("canvas", { class: "map", "aria-hidden": "true" });
 
   constructor(bitmap: ImageBitmap, crop: Box, name: string) {
-    const scale = Math.min(1, SIDE / Math.max(crop.width, crop.height));
+    const scale = SIDE / Math.max(1, crop.width, crop.height);
     const [width, height] = [crop.width, crop.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
     const photograph = h("canvas", { width, height, role: "img", "aria-label": name });
     photograph.getContext("2d")?.drawImage(bitmap, crop.x, crop.y, crop.width, crop.height, 0, 0, width, height);

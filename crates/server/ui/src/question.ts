@@ -6,7 +6,7 @@ import { FillSchema, MethodSchema, type CatalogueEntry, type Fill, type Method }
 import { ExpectedPicture, ModelState, ModelTask, type Model } from "../gen/unmask/v1/model_pb";
 import type { Face } from "../gen/unmask/v1/face_pb";
 import { options, the } from "./dom";
-import { words } from "./words";
+import { list, words } from "./words";
 
 const model = the("model", HTMLSelectElement);
 const method = the("method", HTMLSelectElement);
@@ -34,7 +34,7 @@ export function showCatalogue(models: Model[], catalogue: ListMethodsResponse): 
   options(other, groups);
   const summaries = new Map<string, string>([
     ...presets.map((p) => [`preset ${p.name}`, p.summary] as const),
-    ...catalogue.methods.map((m) => [`kind ${m.name}`, `${m.summary} Passes: ${m.passes}.`] as const),
+    ...catalogue.methods.map((m) => [`kind ${m.name}`, `${m.summary} ${cost(m)}`] as const),
   ]);
   hint("method", (value) => summaries.get(value) ?? "");
 
@@ -90,6 +90,15 @@ export function otherwise(asked: Question): Question {
 /** Names another method than the one that was asked for, as something to compare with. */
 export function suggestOther(): void {
   if (other.value === method.value) other.selectedIndex = other.selectedIndex === 0 ? 1 : 0;
+}
+
+/** Passes of a method as the formula of its parameters, with their values. */
+function cost({ passes, parameters }: CatalogueEntry): string {
+  const used = parameters.filter(({ name }) => new RegExp(`\\b${name}\\b`).test(passes));
+  const values = used.map(({ name, defaultValue }) => `${words(name)} = ${defaultValue}`);
+  const [only] = used;
+  if (only !== undefined && passes === only.name) return `${only.defaultValue} passes.`;
+  return `Passes: ${words(passes)}${values.length > 0 ? `, where ${list(values)}` : ""}.`;
 }
 
 function title(select: HTMLSelectElement): string {

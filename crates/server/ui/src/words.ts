@@ -7,7 +7,7 @@ import type { Box } from "../gen/unmask/v1/picture_pb";
 /** A share as percent. */
 export function percent(share: number): string {
   const rounded = Math.abs(share) < 0.0995 ? (100 * share).toFixed(1) : (100 * share).toFixed(0);
-  return `${rounded.replace(/\.0$/, "")} %`;
+  return `${rounded.replace(/\.0$/, "")}\u00a0%`;
 }
 
 /** A number with so many digits that matter. */
