@@ -162,12 +162,31 @@ async fn calls_in_other_forms_and_to_other_services_are_refused() {
     assert_eq!(answer.header("content-type"), "application/grpc-web+proto");
     for path in ["/grpc.health.v1.Health/Watch", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"]
     {
+        let mut browser = Browser::connect(server.address).await;
         assert_eq!(browser.call(path, &one(), &[]).await.unwrap().status().0, Code::Unimplemented, "{path}");
     }
+    let mut browser = Browser::connect(server.address).await;
     let old = browser.call(PREDICT, &one(), &[("content-type", "application/grpc")]).await.unwrap();
     assert_eq!(old.status, 505);
     let programs = server.client().await.predict(one()).await;
     assert!(programs.is_ok(), "{programs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_refused_hears_why_though_not_everything_was_read() {
+    let server = with(&[("server.max_bytes", "8388608"), ("server.max_message_bytes", "2097152")]).await;
+    let mut browser = Browser::connect(server.address).await;
+    // More than the system keeps on the way, and more than is read.
+    let large = v1::PredictRequest { image: vec![0; 3 << 20], ..one() };
+    let refused = browser.call(PREDICT, &large, &[]).await.unwrap();
+    assert_eq!(refused.status().0, Code::ResourceExhausted);
+    let foreign = browser.call(PREDICT, &large, &[("origin", "null")]).await.unwrap();
+    assert_eq!(foreign.status().0, Code::PermissionDenied);
+    assert_eq!(
+        browser.call(PREDICT, &one(), &[]).await.unwrap().status().0,
+        Code::Ok,
+        "on the same connection"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,8 +41,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Exactly the packages of the lock file.
 fn packages(ui: &Path) -> anyhow::Result<()> {
-    tools::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(ui))
-        .context("npm of Node.js 20 or newer is needed")
+    tools::run(
+        Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(ui),
+    )
+    .context("npm of Node.js 20 or newer is needed")
 }
 
 fn build(ui: &Path) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -21,6 +22,7 @@ use tower::{ServiceExt as _, service_fn};
 
 use super::door::Door;
 use super::page::{Page, not_allowed, plain};
+use super::rest::Rest;
 use crate::error::RequestError;
 
 /// One connection's way to the door.
@@ -64,7 +66,11 @@ impl hyper::service::Service<Request<Incoming>> for Front {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        let Some(page) = &self.0.house.page else { return self.grpc(request) };
+        let house = &self.0.house;
+        let Some(page) = &house.page else { return self.grpc(request) };
+        // Streams of HTTP/2 are reset one by one.
+        let most = if request.version() == Version::HTTP_2 { 0 } else { 2 * house.most };
+        let request = request.map(|body| Rest::new(body, most, house.message_time));
         match kind(&request) {
             Kind::Grpc => self.grpc(request),
             Kind::Web if request.method() == Method::POST => self.web(request, page),
@@ -82,13 +88,17 @@ impl hyper::service::Service<Request<Incoming>> for Front {
 }
 
 impl Front {
-    fn grpc(&self, request: Request<Incoming>) -> Answering {
+    fn grpc<B>(&self, request: Request<B>) -> Answering
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let answering = self.0.answer(request, Ok(()));
         Box::pin(async move { Ok(answering.await.map(Body::new)) })
     }
 
     /// The translation stands around the door, so that what is counted and bounded is gRPC.
-    fn web(&self, mut request: Request<Incoming>, page: &Page) -> Answering {
+    fn web(&self, mut request: Request<Rest<Incoming>>, page: &Page) -> Answering {
         if !Door::is_ours(request.uri().path()) {
             return now(refused(Status::unimplemented("browsers may call the services of unmask.v1 alone")));
         }

@@ -11,6 +11,7 @@ mod door;
 mod front;
 mod health;
 mod page;
+mod rest;
 mod tls;
 
 use std::future::Future;
