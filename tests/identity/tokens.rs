@@ -5,6 +5,7 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use unmask_tests::Root;
+use unmask_tests::browser::Browser;
 use unmask_tests::started::Started;
 
 use super::keys::{Files, Signer, but, claims, now};
@@ -156,4 +157,20 @@ async fn health_is_told_to_everybody_and_nothing_else_is() {
     let mut models = unmask_protocol::v1::model_service_client::ModelServiceClient::new(channel);
     let listed = models.list_models(unmask_protocol::v1::ListModelsRequest {}).await;
     assert_eq!(listed.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_for_everybody_and_its_calls_want_a_token() {
+    let (files, signer) = (Files::new(), Signer::new("one"));
+    let root = Root::new(&[]);
+    let file = format!("[server]\nui = true\n{}", tokens_of(&files.keys(vec![signer.public()])));
+    let server = Started::over(&configured(&root, &file)).await;
+    let mut browser = Browser::connect(server.address).await;
+    assert_eq!(browser.ask("GET /", &[]).await.unwrap().status, 200);
+    let (path, message) = ("/unmask.v1.ExplanationService/Predict", predict(None).into_inner());
+    let refused = browser.call(path, &message, &[]).await.unwrap();
+    assert_eq!(refused.status().0, Code::Unauthenticated);
+    let token = format!("Bearer {}", signer.sign(&claims("acme")));
+    let answered = browser.call(path, &message, &[("authorization", &token)]).await.unwrap();
+    assert_eq!(answered.status().0, Code::Ok);
 }

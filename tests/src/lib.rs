@@ -2,6 +2,7 @@
 //!
 //! The tests are run by `cargo xtask test`, which fetches ONNX Runtime and makes the test models.
 
+pub mod browser;
 pub mod catalogue;
 pub mod configuration;
 pub mod crowd;

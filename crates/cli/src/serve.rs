@@ -56,6 +56,7 @@ fn end(code: u8) -> ! {
 pub(crate) fn flags(args: &Serve) -> Vec<(String, String)> {
     let mut flags: Vec<_> = args.listen.iter().map(|l| ("server.listen".to_owned(), l.clone())).collect();
     flags.extend(args.insecure.then(|| ("server.insecure".to_owned(), "true".to_owned())));
+    flags.extend(args.ui.then(|| ("server.ui".to_owned(), "true".to_owned())));
     flags
 }
 

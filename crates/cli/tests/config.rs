@@ -196,6 +196,10 @@ fn a_right_configuration_is_shown_as_a_server_has_it_and_the_schema_knows_its_ke
     assert_eq!(table["pool"]["batch"].as_integer(), Some(5));
     assert_eq!(table["server"]["insecure"].as_bool(), Some(true));
     assert_eq!(table["server"]["max_passes"].as_integer(), Some(1_000_000), "{told}");
+    assert_eq!(table["server"]["ui"].as_bool(), Some(false), "the page is off by default");
+    let page = run("", &[], &["config", "show", "--insecure", "--ui"]);
+    let table: toml::Table = text(&page.stdout).parse().unwrap();
+    assert_eq!(table["server"]["ui"].as_bool(), Some(true));
     let schema = Command::new(env!("CARGO_BIN_EXE_unmask")).args(["config", "schema"]).output().unwrap();
     let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
     assert_eq!(schema["properties"]["pool"]["properties"]["batch"]["maximum"], 1024);

@@ -12,6 +12,7 @@ mod imports;
 mod load;
 mod observe;
 mod onnxruntime;
+mod page;
 mod parity;
 mod python;
 mod running;
@@ -84,6 +85,8 @@ enum Task {
     CheckDeploy(deploy::Options),
     /// Build the image and run it as nobody in particular on a root that cannot be written
     Image,
+    /// Make the files of the page for browsers, compare them, or use them; needs Node.js
+    Page(page::Options),
     /// Check who imports whom
     Imports,
 }
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         }
         Task::CheckDeploy(options) => deploy::run(&options),
         Task::Image => image::run(),
+        Task::Page(options) => page::run(&options),
         Task::Imports => imports::check(),
     };
     match done {

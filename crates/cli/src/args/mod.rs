@@ -78,6 +78,9 @@ pub(crate) struct Serve {
     /// Serve without TLS, or to whoever comes, where that is configured [config: server.insecure]
     #[arg(long)]
     pub(crate) insecure: bool,
+    /// Serve a page for browsers at the same address [config: server.ui]
+    #[arg(long)]
+    pub(crate) ui: bool,
 }
 
 #[derive(Group)]

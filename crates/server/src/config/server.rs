@@ -14,6 +14,8 @@ pub struct Server {
     pub listen: String,
     /// Whether it may serve without TLS, or to whoever comes.
     pub insecure: bool,
+    /// Whether browsers get a page at the same address, and may call through gRPC-Web over HTTP/1.1 and HTTP/2.
+    pub ui: bool,
     /// Largest message that is read, in bytes; a larger one is RESOURCE_EXHAUSTED.
     #[schemars(range(min = 1_u64 << 10, max = 1_u64 << 30))]
     pub max_message_bytes: usize,
@@ -34,6 +36,7 @@ impl Default for Server {
         Self {
             listen: "127.0.0.1:50051".into(),
             insecure: false,
+            ui: false,
             max_message_bytes: 32 << 20,
             max_jobs: 64,
             max_passes: None,

@@ -245,7 +245,9 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.waiting.is_none() && self.inner.is_end_stream()
+        // A body that is over before its message has to be read, to be told so.
+        let none = self.limits.kind == Kind::One && self.count == 0;
+        !none && self.waiting.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::rt::{Read, Write};
-use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::door::{Door, House, Streams};
+use super::front::Front;
 use super::tls::{Tls, names};
 use crate::config::Http2;
 use crate::identity::Names;
@@ -41,8 +42,9 @@ where
 {
     let streams = Streams::default();
     let drain = house.drain.clone();
-    let door = Door { house, names, streams: streams.clone() };
-    let mut connection = pin!(builder(settings).serve_connection(io, door));
+    let builder = builder(settings, house.page.is_some());
+    let front = Front(Door { house, names, streams: streams.clone() });
+    let mut connection = pin!(builder.serve_connection(io, front));
     let ends = async {
         tokio::select! {
             () = drain.begun() => End::Down,
@@ -80,16 +82,29 @@ enum End {
     Idle,
 }
 
-fn ended(done: hyper::Result<()>) {
+fn ended(done: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     if let Err(error) = done {
         tracing::debug!(%error, "a connection broke");
     }
 }
 
-fn builder(settings: &Http2) -> http2::Builder<TokioExecutor> {
-    let keepalive = settings.keepalive_seconds;
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+/// Least memory that hyper wants for what it reads of HTTP/1.1.
+const LEAST_BUFFER: usize = 8 << 10;
+
+/// HTTP/2, and where browsers come HTTP/1.1 as well, which they speak without TLS.
+fn builder(settings: &Http2, browsers: bool) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    if !browsers {
+        builder = builder.http2_only();
+    }
     builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(settings.handshake_seconds))
+        .max_buf_size(LEAST_BUFFER.max(settings.max_header_bytes as usize));
+    let keepalive = settings.keepalive_seconds;
+    builder
+        .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(settings.max_streams)
         .max_frame_size(settings.max_frame_bytes)

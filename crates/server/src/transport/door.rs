@@ -3,7 +3,6 @@
 //! Who asks is settled before anything of the body is read. Health is told to everybody, so that whoever watches over the
 //! process needs no token.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +12,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::Status;
@@ -23,9 +21,10 @@ use tower::ServiceExt as _;
 
 use super::arrival::{Arrival, Messages};
 use super::body::{Kind, Limits, Metered};
+use super::page::Page;
 use crate::admission;
 use crate::drain::Drain;
-use crate::error::code;
+use crate::error::{RequestError, code};
 use crate::identity::{Guard, Identity, Names};
 use crate::oversize;
 use crate::telemetry::{self, Telemetry};
@@ -42,6 +41,8 @@ pub(super) struct House {
     /// Largest message that is read.
     pub(super) most: u64,
     pub(super) message_time: Duration,
+    /// What browsers get, where they get anything.
+    pub(super) page: Option<Page>,
 }
 
 /// One connection's way in.
@@ -105,14 +106,17 @@ const STREAMS: [&str; 2] = ["/EvaluateDataset", "/ExplainMany"];
 /// Largest message to other services, in bytes.
 pub(super) const SMALL: u64 = 4 << 10;
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
-
-impl hyper::service::Service<Request<Incoming>> for Door {
-    type Response = Response<Answer>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn call(&self, request: Request<Incoming>) -> Answering {
+impl Door {
+    /// Answers a request, unless something is wrong with it already.
+    pub(super) fn answer<B>(
+        &self,
+        request: Request<B>,
+        so_far: Result<(), RequestError>,
+    ) -> impl Future<Output = Response<Answer>> + Send + use<B>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let came = Instant::now();
         let house = Arc::clone(&self.house);
         let path = request.uri().path();
@@ -126,10 +130,10 @@ impl hyper::service::Service<Request<Incoming>> for Door {
         // Whoever needs no token takes nothing of what others have.
         let (bytes, most) = if ours { (&house.bytes, house.most) } else { (&house.small, SMALL) };
         let bytes = bytes.clone();
-        let identity = match path.starts_with(HEALTH) {
+        let identity = so_far.and_then(|()| match path.starts_with(HEALTH) {
             true => Ok(Identity::default()),
             false => house.guard.identify(request.headers(), &self.names),
-        };
+        });
         let call = ours.then(|| house.telemetry.request(path, request.headers(), identity.is_ok()));
         let trace = call.as_ref().map(|call| call.trace().clone()).unwrap_or_default();
         let response = identity.and_then(|identity| {
@@ -143,7 +147,7 @@ impl hyper::service::Service<Request<Incoming>> for Door {
             let body = Metered::new(body, bytes, messages, house.telemetry.clone(), limits);
             Ok(house.routes.clone().oneshot(Request::from_parts(parts, Body::new(body))))
         });
-        Box::pin(async move {
+        async move {
             let response = match response {
                 Ok(answering) => {
                     let response = answering.await.unwrap_or_else(|never| match never {});
@@ -161,8 +165,13 @@ impl hyper::service::Service<Request<Incoming>> for Door {
                 tracing::debug!(?code, took_us, "a request is refused");
             }
             let call = call.and_then(|call| call.unless_over(response.headers()));
-            Ok(response.map(|body| Answer::new(body, endless, open, call)))
-        })
+            response.map(|body| Answer::new(body, endless, open, call))
+        }
+    }
+
+    /// Whether a path is one of our services'.
+    pub(super) fn is_ours(path: &str) -> bool {
+        path.starts_with(OURS)
     }
 }
 

@@ -8,7 +8,10 @@ mod arrival;
 mod body;
 mod connection;
 mod door;
+mod front;
 mod health;
+mod page;
+mod rest;
 mod tls;
 
 use std::future::Future;
@@ -28,6 +31,7 @@ use unmask_protocol::v1::model_service_server::ModelServiceServer;
 pub(crate) use self::admin::Admin;
 pub(crate) use self::arrival::Arrival;
 use self::door::House;
+use self::page::Page;
 use self::tls::Tls;
 use crate::admission;
 use crate::audit::Audit;
@@ -57,7 +61,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// [`StartError::Insecure`], [`StartError::Tls`], [`StartError::Keys`], as [`serve`], and [`StartError::Audit`].
 pub fn check(config: &Config) -> Result<(), StartError> {
     secure(config)?;
-    Tls::new(&config.tls)?;
+    Tls::new(&config.tls, config.server.ui)?;
     Guard::new(config)?;
     Audit::open(&config.audit)?;
     Ok(())
@@ -76,7 +80,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Running<impl Future<Output = Result<(), StartError>> + Send + 'static>, StartError> {
     secure(config)?;
-    let tls = Tls::new(&config.tls)?.map(Arc::new);
+    let tls = Tls::new(&config.tls, config.server.ui)?.map(Arc::new);
     let guard = Guard::new(config)?;
     let address = &config.server.listen;
     let refused = |e: std::io::Error| StartError::Listen {
@@ -114,6 +118,7 @@ pub async fn serve(
         telemetry: telemetry.clone(),
         most: most as u64,
         message_time: config.http2.message_time(),
+        page: config.server.ui.then(|| Page::new(address)),
     });
     let settings = Arc::new(config.http2.clone());
     let (notice, grace) = (config.drain.notice(), config.drain.grace());

@@ -18,6 +18,8 @@ use crate::identity::Names;
 /// What handshakes are answered with.
 pub(super) struct Tls {
     files: config::Tls,
+    /// Whether browsers come, some of which speak HTTP/1.1 alone.
+    browsers: bool,
     current: ArcSwap<ServerConfig>,
     /// When each file was changed last, as far as is known.
     changed: Mutex<Vec<Option<SystemTime>>>,
@@ -26,11 +28,12 @@ pub(super) struct Tls {
 impl Tls {
     /// # Errors
     /// [`StartError::Tls`] when a file cannot be used.
-    pub(super) fn new(files: &config::Tls) -> Result<Option<Self>, StartError> {
+    pub(super) fn new(files: &config::Tls, browsers: bool) -> Result<Option<Self>, StartError> {
         let (Some(certificate), Some(key)) = (&files.certificate, &files.key) else { return Ok(None) };
         let changed = Mutex::new(stamps(files));
-        let current = read(certificate, key, files.client_ca.as_deref()).map_err(StartError::Tls)?;
-        Ok(Some(Self { files: files.clone(), current: ArcSwap::from_pointee(current), changed }))
+        let current =
+            read(certificate, key, files.client_ca.as_deref(), browsers).map_err(StartError::Tls)?;
+        Ok(Some(Self { files: files.clone(), browsers, current: ArcSwap::from_pointee(current), changed }))
     }
 
     pub(super) fn current(&self) -> Arc<ServerConfig> {
@@ -47,7 +50,7 @@ impl Tls {
             return;
         }
         *changed = now;
-        match read(certificate, key, self.files.client_ca.as_deref()) {
+        match read(certificate, key, self.files.client_ca.as_deref(), self.browsers) {
             Ok(config) => {
                 tracing::info!("read the certificates again");
                 self.current.store(config.into());
@@ -62,7 +65,12 @@ fn stamps(files: &config::Tls) -> Vec<Option<SystemTime>> {
     files.map(|file| std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()).collect()
 }
 
-fn read(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<ServerConfig, String> {
+fn read(
+    certificate: &Path,
+    key: &Path,
+    client_ca: Option<&Path>,
+    browsers: bool,
+) -> Result<ServerConfig, String> {
     let said = |file: &Path, what: &dyn std::fmt::Display| format!("{}: {what}", file.display());
     let chain = certificates(certificate).map_err(|e| said(certificate, &e))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|e| said(key, &e))?;
@@ -83,6 +91,7 @@ fn read(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Serv
     };
     let mut config = builder.with_single_cert(chain, private).map_err(|e| said(certificate, &e))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols.extend(browsers.then(|| b"http/1.1".to_vec()));
     Ok(config)
 }
 
@@ -145,7 +154,7 @@ mod tests {
             key: Some(write(&dir, "server.key", &old.1.serialize_pem())),
             ..config::Tls::default()
         };
-        let tls = Tls::new(&files).unwrap().unwrap();
+        let tls = Tls::new(&files, false).unwrap().unwrap();
         let first = tls.current();
         tls.refresh();
         assert!(Arc::ptr_eq(&first, &tls.current()), "nothing has changed");
@@ -157,6 +166,21 @@ mod tests {
         write(&dir, "server.key", &new.1.serialize_pem());
         tls.refresh();
         assert!(!Arc::ptr_eq(&first, &tls.current()));
+    }
+
+    #[test]
+    fn only_where_browsers_come_is_http1_offered() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = issued(Vec::new(), "server");
+        let files = config::Tls {
+            certificate: Some(write(&dir, "server.pem", &certificate.pem())),
+            key: Some(write(&dir, "server.key", &key.serialize_pem())),
+            ..config::Tls::default()
+        };
+        let offered =
+            |browsers| Tls::new(&files, browsers).unwrap().unwrap().current().alpn_protocols.clone();
+        assert_eq!(offered(false), [b"h2".to_vec()]);
+        assert_eq!(offered(true), [b"h2".to_vec(), b"http/1.1".to_vec()]);
     }
 
     #[test]
