@@ -25,7 +25,7 @@ async fn every_method_can_work_on_the_parts_of_the_face() {
     ] {
         let request = v1::ExplainRequest {
             image: sample("astronaut-mouth.png"),
-            method: Some(v1::Method { kind: Some(kind.clone()), preset: String::new() }),
+            method: Some(v1::Method { kind: Some(kind), preset: String::new() }),
             fill: Some(image_fill(sample("astronaut-real.png"))),
             segmentation: by_parts(),
             outputs: vec![v1::Output::Labels.into()],

@@ -26,12 +26,8 @@ fn at(answer: &v1::ExplainResponse, path: &str) -> f64 {
             None => inner,
         };
     }
-    match value {
-        Value::F64(v) => v,
-        Value::U32(v) => v.into(),
-        Value::U64(v) => v as f64,
-        other => panic!("{path} is no number: {other:?}"),
-    }
+    let whole = || value.as_u64().map(|v| v as f64).or(value.as_u32().map(f64::from));
+    value.as_f64().or_else(whole).unwrap_or_else(|| panic!("{path} is no number: {value:?}"))
 }
 
 /// How the number is to be read, worked out anew.

@@ -78,9 +78,8 @@ impl Teller<'_> {
             Subject::Certainty => "certainty",
             Subject::Limit => "limit",
         };
-        let (pairs, numbers) = words.parts();
-        let text = filled(self.facts.language.text(section, key), &pairs);
-        self.told.push(Sentence { subject, text, numbers });
+        let text = filled(self.facts.language.text(section, key), &words.pairs());
+        self.told.push(Sentence { subject, text, numbers: words.into_numbers() });
     }
 
     fn words(&self) -> Words<'static> {

@@ -51,8 +51,12 @@ impl Words<'_> {
         Self { language, pairs: Vec::new(), numbers: Vec::new(), whole: String::new() }
     }
 
-    pub(super) fn parts(&self) -> (Vec<(&str, &str)>, Vec<(Quantity, String)>) {
-        (self.pairs.iter().map(|(word, value)| (*word, value.as_str())).collect(), self.numbers.clone())
+    pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
+        self.pairs.iter().map(|(word, value)| (*word, value.as_str())).collect()
+    }
+
+    pub(super) fn into_numbers(self) -> Vec<(Quantity, String)> {
+        self.numbers
     }
 }
 
@@ -96,8 +100,7 @@ impl<'a> Words<'a> {
 
     /// These words in a text.
     pub(super) fn filled(mut self, section: &str, key: &str) -> Self {
-        let (pairs, _) = self.parts();
-        self.whole = filled(self.language.text(section, key), &pairs);
+        self.whole = filled(self.language.text(section, key), &self.pairs());
         self
     }
 
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
 
     fn shown(language: Language, make: impl Fn(Words<'static>) -> Words<'static>) -> String {
-        make(Words::new(language)).parts().1[0].1.clone()
+        make(Words::new(language)).into_numbers()[0].1.clone()
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(super) fn counterfactual(changed: Changed, frame: &Frame, spec: &ModelSpec) 
         (Vec::new(), names().collect())
     };
     let boxes = changed.boxes(frame).into_iter().map(rect).collect();
-    let (image_png, logits) = changed.image.unzip();
+    let (image_png, logits) = changed.image.map(|filed| (filed.png, filed.logits)).unzip();
     v1::Counterfactual {
         end: end.into(),
         candidates: changed.candidates as u32,

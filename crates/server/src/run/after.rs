@@ -88,8 +88,14 @@ pub(crate) struct Changed {
     pub(crate) passes: u64,
     /// Share of the frame that is replaced.
     pub(crate) area_share: f64,
-    /// The picture with the regions replaced, and its scores.
-    pub(crate) image: Option<(Vec<u8>, Vec<f32>)>,
+    /// The picture with the regions replaced.
+    pub(crate) image: Option<Filed>,
+}
+
+/// A picture as a file, and what the model says of the file.
+pub(crate) struct Filed {
+    pub(crate) png: Vec<u8>,
+    pub(crate) logits: Vec<f32>,
 }
 
 impl Changed {
@@ -241,11 +247,11 @@ impl After<'_> {
         let outcome = search.search(&scene, &order, self.forward, &mut |set| match self
             .as_a_file(&hidden(labels, set))
         {
-            Ok(Some((png, logits))) => {
-                let stands = is_over(&logits);
+            Ok(Some(filed)) => {
+                let stands = is_over(&filed.logits);
                 let mut set = set.to_vec();
                 set.sort_unstable();
-                checked.push((set, (png, logits)));
+                checked.push((set, filed));
                 Ok(stands)
             }
             Ok(None) => Ok(false),
@@ -282,7 +288,7 @@ impl After<'_> {
     }
 
     /// A changed picture as a file, and what the model says of the file: pixels have whole values there.
-    fn as_a_file(&self, change: &Perturbation) -> Result<Option<(Vec<u8>, Vec<f32>)>, RequestError> {
+    fn as_a_file(&self, change: &Perturbation) -> Result<Option<Filed>, RequestError> {
         let (image, input) = (self.context.image, &self.spec().input);
         let mut pixels = vec![0.0; image.data().len()];
         change.expand(image, self.context.fill, unmask_core::Layout::Nchw, &mut pixels);
@@ -294,7 +300,7 @@ impl After<'_> {
         let whole = Rect::whole(picture.width(), picture.height());
         let tensor = Arc::new(image::to_tensor(&picture, whole, input));
         let scores = self.ask(vec![Perturbation::Dense(tensor)])?;
-        Ok(scores.map(|scores| (png, scores.row(0).to_vec())))
+        Ok(scores.map(|scores| Filed { png, logits: scores.row(0).to_vec() }))
     }
 
     /// The same explanation with the next seed; `None` where there is no time for it. With it, what its search has cost.
