@@ -74,16 +74,27 @@ async fn regions_that_are_named_are_those_that_are_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_changes_the_decision_that_is_said() {
+    let service = service();
     // What is replaced by itself is not changed.
-    let fill = Some(image_fill(sample("astronaut-mouth.png")));
-    let request = v1::ExplainRequest { fill, ..asked("astronaut-mouth.png") };
-    let answer = explain(&service(), request).await.unwrap();
-    let found = answer.counterfactual.as_ref().unwrap();
-    assert_eq!(found.end(), CounterfactualEnd::None, "{:?}", shown(found));
-    assert!(found.image_png.is_empty() && found.prediction.is_none() && !found.smallest);
-    let sentence = &of_kind(&answer, v1::SentenceKind::Counterfactual)[0].text;
-    assert!(sentence.starts_with("No set of parts was found"), "{sentence}");
-    assert_adds_up(&answer.cost.unwrap());
+    let fill = image_fill(sample("astronaut-mouth.png"));
+    for (regions, end, words) in [
+        (4, CounterfactualEnd::None, "No set of the 4 parts that were tried changes the decision"),
+        (12, CounterfactualEnd::Passes, "not all were tried"),
+    ] {
+        let search = v1::CounterfactualSearch { regions: Some(regions), max_passes: None };
+        let request = v1::ExplainRequest {
+            fill: Some(fill.clone()),
+            counterfactual: Some(search),
+            ..told("astronaut-mouth.png")
+        };
+        let answer = explain(&service, request).await.unwrap();
+        let found = answer.counterfactual.as_ref().unwrap();
+        assert_eq!((found.end(), found.candidates), (end, regions), "{:?}", shown(found));
+        assert!(found.image_png.is_empty() && found.prediction.is_none() && !found.smallest);
+        let sentence = &of_kind(&answer, v1::SentenceKind::Counterfactual)[0].text;
+        assert!(sentence.contains(words), "{sentence}");
+        assert_adds_up(&answer.cost.unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,8 +137,68 @@ async fn an_explanation_whose_time_is_up_is_told_without_what_comes_after_it() {
     request.set_timeout(Duration::from_secs(4));
     let answer = service.explain(request).await.unwrap().into_inner();
     assert_eq!(answer.truncated_by(), v1::Truncation::Deadline);
-    assert!(answer.checks.is_empty() && answer.counterfactual.is_none() && answer.steadiness.is_none());
+    assert!(answer.checks.is_empty() && answer.steadiness.is_none());
+    assert_eq!(answer.counterfactual.as_ref().unwrap().end(), CounterfactualEnd::Deadline);
+    let reasons: Vec<_> = answer.cost.as_ref().unwrap().saved.iter().map(v1::Saving::reason).collect();
+    assert!(!reasons.contains(&v1::SavingReason::Converged), "{:?}", answer.cost);
     let certain = of_kind(&answer, v1::SentenceKind::Certainty);
     assert!(certain[0].text.starts_with("The deadline ended the explanation"), "{certain:?}");
     assert_adds_up(&answer.cost.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_a_method_the_passes_add_up_and_the_search_tells_its_own() {
+    let service = service();
+    let grid = v1::GridSegmentation { rows: Some(2), cols: Some(2) };
+    let segmentation = Some(v1::Segmentation { kind: Some(v1::segmentation::Kind::Grid(grid)) });
+    let rise = v1::Rise { masks: Some(4000), ..Default::default() };
+    let method = Some(v1::Method { kind: Some(v1::method::Kind::Rise(rise)), preset: String::new() });
+    // Ended by its target while further rounds are on their way.
+    let budget = Some(v1::Budget { target_error: Some(0.9), max_passes: None });
+    for outputs in [vec![], vec![v1::Output::Sentences.into()]] {
+        let mut passes = Vec::new();
+        for _ in 0..3 {
+            let request = v1::ExplainRequest {
+                segmentation: segmentation.clone(),
+                method: method.clone(),
+                fill: Some(image_fill(sample("astronaut-real.png"))),
+                budget,
+                outputs: outputs.clone(),
+                ..asked("astronaut-mouth.png")
+            };
+            let answer = explain(&service, request).await.unwrap();
+            assert_adds_up(answer.cost.as_ref().unwrap());
+            passes.push(answer.counterfactual.unwrap().passes);
+        }
+        // Fifteen sets and few checks, the same every time.
+        assert!(passes[0] <= 20 && passes.iter().all(|p| *p == passes[0]), "{passes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_method_can_be_explained_once_more() {
+    use v1::method::Kind;
+    let service = service();
+    for kind in [
+        Kind::Rise(v1::Rise { masks: Some(256), ..Default::default() }),
+        Kind::Occlusion(v1::Occlusion { grid: Some(6), ..Default::default() }),
+        Kind::Lime(v1::Lime { samples: Some(256), ..Default::default() }),
+        Kind::Sobol(v1::Sobol { grid: Some(4), design: Some(8), ..Default::default() }),
+        Kind::PartitionShap(v1::PartitionShap { evaluations: Some(256), ..Default::default() }),
+        Kind::KernelShap(v1::KernelShap { samples: Some(256), ..Default::default() }),
+        Kind::Reveal(v1::Reveal::default()),
+        Kind::Hsic(v1::Hsic { masks: Some(256), ..Default::default() }),
+        Kind::Hipe(v1::Hipe { passes: Some(256), ..Default::default() }),
+    ] {
+        let request = v1::ExplainRequest {
+            method: Some(v1::Method { kind: Some(kind), preset: String::new() }),
+            fill: Some(image_fill(sample("astronaut-real.png"))),
+            outputs: vec![v1::Output::Steadiness.into()],
+            ..told("astronaut-mouth.png")
+        };
+        let answer = explain(&service, request).await.unwrap();
+        assert!(answer.steadiness.is_some_and(|s| s.correlation > 0.0), "{kind:?}: {:?}", answer.steadiness);
+        assert_eq!(answer.truncated_by(), v1::Truncation::Unspecified, "{kind:?}");
+        assert_adds_up(&answer.cost.unwrap());
+    }
 }

@@ -56,6 +56,22 @@ async fn everything_that_is_wrong_is_named() {
         assert!(names.contains(&expected), "{expected} is not in {wrong:?}");
     }
     assert_eq!(wrong.len(), 7, "{wrong:?}");
+    // A face of which the model sees nothing.
+    let aside = v1::Box { x: 0, y: 100, width: 20, height: 20 };
+    let request =
+        v1::ExplainRequest { face: known(landmarks()), crop: Some(aside), ..told("astronaut-mouth.png") };
+    let same = v1::Point { x: 50.0, y: 50.0 };
+    let line = v1::Landmarks {
+        left_eye: Some(same),
+        right_eye: Some(same),
+        nose: Some(same),
+        mouth_left: Some(same),
+        mouth_right: Some(same),
+    };
+    let on_a_line = v1::ExplainRequest { face: known(line), ..told("astronaut-mouth.png") };
+    for request in [request, on_a_line] {
+        assert_eq!(fields(&explain(&service, request).await.unwrap_err())[0].0, "face.landmarks");
+    }
     let nothing = v1::ExplainRequest { face: Some(v1::FaceChoice::default()), ..told("astronaut-mouth.png") };
     assert_eq!(fields(&explain(&service, nothing).await.unwrap_err())[0].0, "face.kind");
     assert_eq!(service.passes(), 0);
@@ -91,6 +107,16 @@ async fn a_server_without_a_face_model_explains_in_sentences_of_regions() {
     assert!(
         evidence.contains("16 x 16 pixels at") || evidence.starts_with("No part stands out"),
         "{evidence}"
+    );
+    let parts = v1::segmentation::Kind::Parts(v1::PartSegmentation {});
+    let request = v1::ExplainRequest {
+        segmentation: Some(v1::Segmentation { kind: Some(parts) }),
+        ..told("astronaut-mouth.png")
+    };
+    let wrong = fields(&explain(&service, request).await.unwrap_err());
+    assert!(
+        wrong[0].0 == "segmentation.parts" && wrong[0].1.contains("no face model is served"),
+        "{wrong:?}"
     );
     let request =
         v1::ExplainRequest { image: sample("astronaut-mouth.png"), face: search(), ..Default::default() };

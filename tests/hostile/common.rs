@@ -54,7 +54,7 @@ pub(crate) fn of_all() -> Vec<Case> {
                 request_id: "\u{7f}".into(),
                 image: Vec::new(),
                 model: model("x"),
-                outputs: vec![7],
+                outputs: vec![77],
                 top_regions: Some(1000),
                 fill: Some(v1::Fill { kind: Some(v1::fill::Kind::Blur(v1::BlurFill { sigma: Some(-1.0) })) }),
                 ..with_rise(Some(1), Some(0), Some(2.0))
@@ -67,7 +67,7 @@ pub(crate) fn of_all() -> Vec<Case> {
                 ("method.rise.grid", "got 0"),
                 ("method.rise.keep_probability", "got 2"),
                 ("fill.blur.sigma", "got -1"),
-                ("outputs[0]", "got 7"),
+                ("outputs[0]", "got 77"),
                 ("top_regions", "got 1000"),
                 ("model.name", "got \"x\""),
             ],

@@ -64,17 +64,27 @@ fn an_answer_asked_again_is_the_same_in_process_and_through_a_server() {
     ];
     let path = explained(
         dir.path(),
-        &[&short[..], &["--save-fill", "--save-errors", "--crop", "10,8,100,110"]].concat(),
+        &[
+            &short[..],
+            &["--save-fill", "--save-errors", "--crop", "10,8,100,110"],
+            &["--counterfactual", "--steadiness", "--language", "de"],
+        ]
+        .concat(),
     );
     for place in [&[][..], &["--server", &url]] {
         let output = reproduce(&path, &[&["--image", MOUTH, "--fill-image", REAL], place].concat());
         let said = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
-        assert!(said.ends_with("the same answer: all 18 fields agree\n"), "{said}");
+        assert!(said.ends_with("the same answer: all 25 fields agree\n"), "{said}");
         assert!(
-            said.contains("  map              same\n") && said.contains("258 passes then, 258 now"),
+            said.contains("  map              same\n") && said.contains("  counterfactual   same\n"),
             "{said}"
         );
+        // Those of the face model, of the checks, of the counterfactual and of the second explanation are among them.
+        let passes = said.rsplit("; ").next().and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let (then, now) = passes.split_once(" passes then, ").unwrap();
+        assert_eq!(Some(then), now.strip_suffix(" now"), "{passes}");
+        assert!(then.parse::<u64>().unwrap() > 2 * 258, "{passes}");
     }
     let missing = told(&reproduce(&path, &["--image", MOUTH]));
     assert!(missing.contains("name its file with --fill-image"), "{missing}");

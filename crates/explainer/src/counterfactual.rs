@@ -9,8 +9,8 @@
 //!
 //! A greedy search finds a set: first every region alone, then always the region whose replacement brings the decision nearest to the
 //! other side is added, until it changes; whatever of the set is not needed is put back. Then every set that is no larger is tried, the
-//! smallest first and the most promising of a size first, as far as the passes reach. What is found is so the smallest set there is
-//! where they reach, and says whether they did. Nothing is assumed of how regions act together: a set may change the decision that
+//! smallest first and the most promising of a size first, as far as the passes reach. What is found is so the smallest set of the regions
+//! that may be replaced where they reach, and says whether they did. Nothing is assumed of how regions act together: a set may change the decision that
 //! none of its parts and no larger one does.
 //!
 //! Passes: one for each set that is tried and one for each that is checked, at most `passes` in all. After arXiv 1904.07451 (Goyal
@@ -76,17 +76,22 @@ pub struct Scene<'a> {
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// This set of labels, in ascending order, and whether every smaller one was tried.
+    /// This set of labels, in ascending order, and whether every set of fewer of the regions that may be replaced was tried.
     Found(Vec<usize>, bool),
-    /// No set that was tried changes the decision.
+    /// Every set was tried, and none changes the decision.
     None,
+    /// The passes ran out before a set that changes it.
+    Passes,
     /// The deadline came first.
     Deadline,
 }
 
+/// Whoever checks a set of labels: whether it stands, or nothing where there was no time to ask.
+pub type Check<'a> = dyn FnMut(&[usize]) -> Result<Option<bool>, ForwardError> + 'a;
+
 impl Counterfactual {
     /// Looks for it among the first regions of `order`. What is found has to stand `check`, which may ask the model once; a set that does
-    /// not is no answer, and others are.
+    /// not is no answer, and others are. With the outcome comes how many passes it took.
     ///
     /// # Errors
     /// What [`Forward`] and `check` answer.
@@ -95,24 +100,27 @@ impl Counterfactual {
         scene: &Scene<'_>,
         order: &[usize],
         forward: &dyn Forward,
-        check: &mut dyn FnMut(&[usize]) -> Result<bool, ForwardError>,
-    ) -> Result<Outcome, ForwardError> {
+        check: &mut Check<'_>,
+    ) -> Result<(Outcome, u64), ForwardError> {
         let order = &order[..order.len().min(self.regions)];
         let mut areas = vec![0; scene.labels.count()];
         scene.labels.labels().iter().for_each(|label| areas[*label as usize] += 1);
         let areas = order.iter().map(|label| areas[*label]).collect();
         let (known, stood, left) = (HashMap::new(), HashMap::new(), self.passes);
-        let mut tried = Tried { scene, order, areas, forward, check, known, stood, left, ended: false };
-        let found = tried.smallest()?;
-        Ok(match found {
+        let (ended, open) = (false, false);
+        let mut tried = Tried { scene, order, areas, forward, check, known, stood, left, ended, open };
+        let outcome = match tried.smallest()? {
             Some((set, smallest)) => {
                 let mut labels = tried.labels(set);
                 labels.sort_unstable();
-                Outcome::Found(labels, smallest)
+                // A smaller set that nobody had time to check may stand.
+                Outcome::Found(labels, smallest && !tried.open)
             }
             None if tried.ended => Outcome::Deadline,
+            None if tried.open => Outcome::Passes,
             None => Outcome::None,
-        })
+        };
+        Ok((outcome, self.passes - tried.left))
     }
 }
 
@@ -124,7 +132,7 @@ struct Tried<'a> {
     order: &'a [usize],
     areas: Vec<u64>,
     forward: &'a dyn Forward,
-    check: &'a mut dyn FnMut(&[usize]) -> Result<bool, ForwardError>,
+    check: &'a mut Check<'a>,
     /// How far over each set is.
     known: HashMap<Set, f64>,
     /// Whether a set stood the check.
@@ -133,6 +141,8 @@ struct Tried<'a> {
     left: u64,
     /// Whether the deadline has come.
     ended: bool,
+    /// Whether something that might have been an answer was not tried, or not checked.
+    open: bool,
 }
 
 impl Tried<'_> {
@@ -152,6 +162,7 @@ impl Tried<'_> {
                 return Ok(Some((best, true)));
             }
             if !whole {
+                self.open |= greedy.is_none();
                 // Not every set of this size was tried, so that those of one region more may not be the fewest.
                 return Ok(greedy.map(|set| (set, size >= most)));
             }
@@ -212,12 +223,16 @@ impl Tried<'_> {
         if let Some(stood) = self.stood.get(&set) {
             return Ok(*stood);
         }
-        if self.left == 0 {
+        if self.left == 0 || self.ended {
+            self.open = true;
             return Ok(false);
         }
         self.left -= 1;
         let labels = self.labels(set);
-        let stands = (self.check)(&labels)?;
+        let Some(stands) = (self.check)(&labels)? else {
+            (self.ended, self.open) = (true, true);
+            return Ok(false);
+        };
         self.stood.insert(set, stands);
         Ok(stands)
     }

@@ -119,6 +119,9 @@ pub(crate) enum RequestError {
     /// Only the model is wrong: it is not served.
     #[error("{}: {}", .0.field, .0.message)]
     NoModel(Violation),
+    /// Something is wrong that only a pass of a face model could tell: the face that is meant is not there.
+    #[error("{}: {}", .0.field, .0.message)]
+    Missed(Violation),
     /// There is no room for it now. Whose requests take it up is nobody's business.
     #[error("{0}; try again later")]
     Full(#[from] Shortage),
@@ -214,7 +217,7 @@ const RETRY: Duration = Duration::from_secs(2);
 /// The one table from error to code.
 pub(crate) fn code(error: &RequestError) -> Code {
     match error {
-        RequestError::Invalid(_) => Code::InvalidArgument,
+        RequestError::Invalid(_) | RequestError::Missed(_) => Code::InvalidArgument,
         RequestError::NoModel(_) => Code::NotFound,
         RequestError::Full(_) | RequestError::NoRoom { .. } => Code::ResourceExhausted,
         RequestError::TooDear { .. } => Code::InvalidArgument,
@@ -241,7 +244,7 @@ impl RequestError {
         let below = |violation: &mut Violation| violation.field = format!("{path}.{}", violation.field);
         if let Self::Invalid(violations) = &mut self {
             violations.iter_mut().for_each(below);
-        } else if let Self::NoModel(violation) = &mut self {
+        } else if let Self::NoModel(violation) | Self::Missed(violation) = &mut self {
             below(violation);
         }
         self
@@ -263,7 +266,7 @@ impl RequestError {
             | Self::Unknown(_)
             | Self::Forbidden(_)
             | Self::Silent => true,
-            Self::Draining | Self::Unrecorded | Self::Forward(_) | Self::Panicked => false,
+            Self::Missed(_) | Self::Draining | Self::Unrecorded | Self::Forward(_) | Self::Panicked => false,
         }
     }
 
@@ -275,7 +278,7 @@ impl RequestError {
         }
         if let Self::Invalid(violations) = self {
             set_violations(&mut details, violations);
-        } else if let Self::NoModel(violation) = self {
+        } else if let Self::NoModel(violation) | Self::Missed(violation) = self {
             set_violations(&mut details, std::slice::from_ref(violation));
         }
         if code(self) == Code::ResourceExhausted {

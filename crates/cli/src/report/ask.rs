@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use tonic::Code;
 use unmask_protocol::v1;
 
-use super::compare::Plan;
+use super::compare::{Plan, is_parts};
 use super::{Picture, Subject, answers};
 use crate::args::{Report, Which, priority};
 use crate::client::{Client, Refused, crop, selector};
@@ -133,8 +133,10 @@ impl Asker<'_> {
             crop: part.crop,
             priority: priority(self.args.priority),
             outputs: [v1::Output::HeatMap, v1::Output::Sentences, v1::Output::Steadiness]
+                .into_iter()
+                .chain(is_parts(self.template.segmentation.as_ref()).then_some(v1::Output::Labels))
                 .map(i32::from)
-                .into(),
+                .collect(),
             face: landmarks
                 .map(|found| v1::FaceChoice { kind: Some(v1::face_choice::Kind::Landmarks(found)) }),
             counterfactual: Some(v1::CounterfactualSearch::default()),

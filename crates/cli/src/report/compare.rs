@@ -69,12 +69,25 @@ impl Plan {
                 candidates,
                 metrics: self.metrics.clone(),
                 seed: self.template.seed,
-                segmentation: self.template.segmentation.clone(),
+                segmentation: self.regions(answer, self.template.segmentation.clone()),
                 ..v1::EvaluationPlan::default()
             }),
             priority: self.template.priority,
             ..v1::EvaluateRequest::default()
         })
+    }
+
+    /// Regions of an evaluation, which looks for no face: the parts of one are sent as the labels that they were.
+    fn regions(
+        &self,
+        answer: &v1::ExplainResponse,
+        asked: Option<v1::Segmentation>,
+    ) -> Option<v1::Segmentation> {
+        if !is_parts(asked.as_ref()) {
+            return asked;
+        }
+        let labels = answer.labels.clone().map(v1::segmentation::Kind::Labels);
+        Some(v1::Segmentation { kind: labels })
     }
 
     /// The very map of the answer; where a metric explains again, its method.
@@ -85,7 +98,8 @@ impl Plan {
         let resolved = answer.resolved.clone().unwrap_or_default();
         let (kind, fill, segmentation) = if self.metrics.iter().any(explains) {
             let method = self.template.method.clone().or(resolved.method).unwrap_or_default();
-            (candidate::Kind::Method(method), self.template.fill.clone(), resolved.segmentation)
+            let regions = self.regions(answer, resolved.segmentation);
+            (candidate::Kind::Method(method), self.template.fill.clone(), regions)
         } else {
             let map = v1::SuppliedMap { map: answer.map.clone(), reading: answer.reading };
             (candidate::Kind::Map(map), None, None)
@@ -99,6 +113,11 @@ impl Plan {
         let others = METHODS.iter().filter(|word| kind(word) != kind(&own));
         others.take(OTHERS).map(named).collect()
     }
+}
+
+/// Whether these regions are the parts of a face.
+pub(super) fn is_parts(regions: Option<&v1::Segmentation>) -> bool {
+    matches!(regions.and_then(|regions| regions.kind.as_ref()), Some(v1::segmentation::Kind::Parts(_)))
 }
 
 fn named(word: impl AsRef<str>) -> anyhow::Result<(String, v1::Method)> {

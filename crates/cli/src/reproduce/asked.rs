@@ -52,9 +52,9 @@ fn budget(given: Option<v1::Budget>, passes: Option<u64>) -> Option<v1::Budget> 
 /// The face that was meant: looked for again where it was looked for.
 fn face(answer: &v1::ExplainResponse, landmarks: Option<v1::Landmarks>) -> Option<v1::FaceChoice> {
     use v1::face_choice::Kind;
-    let missed = answer.warnings.iter().any(|warning| warning.starts_with("no face was found"));
-    let crop = answer.resolved.as_ref().and_then(|resolved| resolved.crop);
-    let kind = if answer.face.is_some() || missed {
+    let resolved = answer.resolved.as_ref()?;
+    let crop = resolved.crop;
+    let kind = if resolved.face_sought {
         // Unasked, because sentences or a counterfactual were wanted, which they are again.
         if crop.is_none_or(|crop| is_whole(&crop, answer)) {
             return None;

@@ -40,7 +40,10 @@ impl<F: Fn(&[bool]) -> f64> Planted<F> {
         let order: Vec<usize> = (0..labels.count()).collect();
         let scene = Scene { image, fill, labels, over: &over };
         let search = Counterfactual { regions: 16, passes };
-        search.search(&scene, &order, &model, &mut |labels| Ok(check(labels))).unwrap()
+        let (outcome, spent) =
+            search.search(&scene, &order, &model, &mut |labels| Ok(Some(check(labels)))).unwrap();
+        assert!(spent <= passes, "{spent} of {passes}");
+        outcome
     }
 
     /// The set of fewest regions, and of these of least area, by trying all.
@@ -119,7 +122,7 @@ fn a_search_that_runs_out_of_passes_does_not_say_that_it_tried_all() {
         *asked.borrow_mut() += 1;
         -1.0
     });
-    assert_eq!(counted.search(60, &mut |_| true), Outcome::None);
+    assert_eq!(counted.search(60, &mut |_| true), Outcome::Passes);
     assert!(*asked.borrow() <= 60, "{asked:?}");
 }
 
@@ -127,7 +130,31 @@ fn a_search_that_runs_out_of_passes_does_not_say_that_it_tried_all() {
 fn a_set_that_does_not_stand_the_check_is_no_answer() {
     let planted = Planted::new(|r: &[bool]| if r[2] || r[3] { 1.0 } else { -1.0 });
     assert_eq!(planted.search(500, &mut |set| set != [2]), Outcome::Found(vec![3], true));
-    assert_eq!(planted.search(500, &mut |_| false), Outcome::None);
+    assert_eq!(planted.search(2_000, &mut |_| false), Outcome::None);
+}
+
+#[test]
+fn what_nobody_could_check_is_not_told_as_tried() {
+    let planted = Planted::new(|r: &[bool]| if r[2] || (r[3] && r[4]) { 1.0 } else { -1.0 });
+    let spec = ModelSpec::plain("planted", 10, 10, &["real", "fake"]);
+    let model = FromFn::new(spec, |x| vec![(planted.over)(&planted.replaced(&x[..100])) as f32, 0.0]);
+    let over = |row: &[f32]| f64::from(row[0]);
+    let (image, fill, labels) = (&planted.image, &planted.fill, &planted.labels);
+    let scene = Scene { image, fill, labels, over: &over };
+    let order: Vec<usize> = (0..10).collect();
+    let search = Counterfactual::default();
+    let (outcome, _) = search.search(&scene, &order, &model, &mut |_| Ok(None)).unwrap();
+    assert_eq!(outcome, Outcome::Deadline);
+    // With every pass spent on trying, what is found last cannot be checked, and is no answer.
+    for passes in 2..80 {
+        match planted.search(passes, &mut |set| set != [2]) {
+            Outcome::Found(set, smallest) => {
+                assert_eq!((set, smallest), (vec![3, 4], passes > 40), "{passes}")
+            }
+            Outcome::Passes => {}
+            other @ (Outcome::None | Outcome::Deadline) => panic!("{passes}: {other:?}"),
+        }
+    }
 }
 
 /// A model whose time is up after so many rounds.
@@ -162,7 +189,7 @@ fn a_deadline_ends_it_with_that_word() {
     let order: Vec<usize> = (0..10).collect();
     for rounds in [0, 1, 3] {
         let late = Late(RefCell::new(rounds));
-        let outcome = Counterfactual::default().search(&scene, &order, &late, &mut |_| Ok(true));
-        assert_eq!(outcome, Ok(Outcome::Deadline));
+        let outcome = Counterfactual::default().search(&scene, &order, &late, &mut |_| Ok(Some(true)));
+        assert_eq!(outcome.unwrap().0, Outcome::Deadline);
     }
 }

@@ -169,7 +169,6 @@ fn part(i: usize) -> f32 {
 }
 
 /// Pearson's correlation; `None` where one of the two does not vary.
-/// Pearson's correlation; `None` where either is the same everywhere.
 pub fn pearson(a: &[f32], b: &[f32]) -> Option<f64> {
     let mean = |v: &[f32]| v.iter().map(|v| f64::from(*v)).sum::<f64>() / v.len().max(1) as f64;
     let (mean_a, mean_b) = (mean(a), mean(b));

@@ -26,8 +26,10 @@ pub struct Facts<'a> {
     pub is_named: bool,
     /// Whether nothing speaks for the target.
     pub is_flat: bool,
-    /// Parts or regions that carry the evidence, best first.
+    /// Parts or regions that carry the evidence and are in the answer, best first.
     pub found: &'a [Area],
+    /// Whether others do that are not.
+    pub is_unlisted: bool,
     /// What was found replaced, all else replaced, as much in the middle replaced.
     pub trials: Option<[Trial; 3]>,
     /// What a search for another decision came to.
@@ -38,8 +40,8 @@ pub struct Facts<'a> {
     pub steady: Option<(f64, bool)>,
     /// What ended the explanation early.
     pub cut_short: Option<Told>,
-    /// Passes that it is made of, and those that were announced.
-    pub passes: (u64, u64),
+    /// Passes that it is made of.
+    pub used: u64,
     /// The fill's probability of being manipulated, and whether it is called so.
     pub fill: (f64, bool),
 }
@@ -119,13 +121,17 @@ pub enum Change {
         names: Vec<Name>,
         /// Share of the frame.
         area_share: f64,
-        /// Whether every smaller set was tried.
+        /// Whether every set of fewer of the candidates was tried.
         smallest: bool,
+        /// Regions that might have been replaced.
+        candidates: usize,
     },
     /// Nothing that was tried does.
     None {
         /// Regions that might have been replaced.
         candidates: usize,
+        /// Whether every set of them was tried.
+        all: bool,
     },
     /// There was no time.
     Late,

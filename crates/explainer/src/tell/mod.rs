@@ -9,6 +9,8 @@ mod facts;
 mod language;
 mod number;
 
+use unmask_core::Reading;
+
 pub use self::facts::{Area, Change, Facts, Name, Side, Told, Trial, Where};
 pub use self::language::Language;
 use self::language::filled;
@@ -70,7 +72,7 @@ impl Teller<'_> {
     fn say(&mut self, subject: Subject, key: &str, words: Words<'_>) {
         let section = match subject {
             Subject::Decision => "decision",
-            Subject::Evidence if self.facts.reading == unmask_core::Reading::Importance => "importance",
+            Subject::Evidence if self.facts.reading == Reading::Importance => "importance",
             Subject::Evidence => "evidence",
             Subject::Effect => "effect",
             Subject::Control => "control",
@@ -99,6 +101,7 @@ impl Teller<'_> {
         let total: f64 = found.iter().map(|area| area.evidence_share).sum();
         let key = match (facts.is_flat, found.is_empty()) {
             (true, _) => "flat",
+            (false, true) if facts.is_unlisted => "unlisted",
             (false, true) => "none",
             (false, false) if total >= 0.5 => "most",
             (false, false) => "some",
@@ -122,17 +125,24 @@ impl Teller<'_> {
         self.say(Subject::Effect, key, words.percent("after", found.fake, Quantity::Trial(0)));
         let words = self.words().percent("after", rest.fake, Quantity::Trial(1));
         self.say(Subject::Effect, if rest.is_fake { "rest_fake" } else { "rest_real" }, words);
+        // What matters for or against need not lower the score.
+        if facts.reading == Reading::Importance {
+            return;
+        }
         let words = self.words().text("target", facts.target).signed("before", facts.value, Quantity::Value);
         let words = words.signed("middle", middle.value, Quantity::TrialValue(2));
         let words = words.signed("after", found.value, Quantity::TrialValue(0));
-        self.say(Subject::Control, if found.value < middle.value { "better" } else { "worse" }, words);
+        // As they are shown: what reads as equal is no better.
+        let lower = |a: f64, b: f64| (100.0 * a).round() < (100.0 * b).round();
+        let is_better = lower(found.value, middle.value) && lower(found.value, facts.value);
+        self.say(Subject::Control, if is_better { "better" } else { "worse" }, words);
     }
 
     fn counterfactual(&mut self) {
         let facts = self.facts;
         let Some(change) = &facts.change else { return };
         let (key, words) = match change {
-            Change::Found { names, area_share, smallest } => {
+            Change::Found { names, area_share, smallest, candidates } => {
                 let key = match (smallest, facts.is_fake) {
                     (true, true) => "smallest_fake",
                     (true, false) => "smallest_real",
@@ -140,10 +150,12 @@ impl Teller<'_> {
                     (false, false) => "found_real",
                 };
                 let words = self.words().nested("areas", self.names(names.iter().copied()));
-                (key, words.percent("size", *area_share, Quantity::ChangedArea))
+                let words = words.percent("size", *area_share, Quantity::ChangedArea);
+                (key, words.count("candidates", *candidates as u64, Quantity::Candidates))
             }
-            Change::None { candidates } => {
-                ("none", self.words().count("candidates", *candidates as u64, Quantity::Candidates))
+            Change::None { candidates, all } => {
+                let words = self.words().count("candidates", *candidates as u64, Quantity::Candidates);
+                (if *all { "none" } else { "passes" }, words)
             }
             Change::Late => ("late", self.words()),
         };
@@ -153,15 +165,15 @@ impl Teller<'_> {
     fn certainty(&mut self) {
         let facts = self.facts;
         if let Some(key) = facts.cut_short {
-            let words = self.words().count("used", facts.passes.0, Quantity::Used);
-            let words = words.count("announced", facts.passes.1, Quantity::Announced);
+            let words = self.words().count("used", facts.used, Quantity::Used);
             let key = match key {
                 Told::Deadline => "deadline",
                 Told::Budget => "budget",
             };
             self.say(Subject::Certainty, key, words);
         }
-        if let Some(error) = facts.error.filter(|error| error.is_finite()) {
+        let error = facts.error.filter(|error| error.is_finite());
+        if let Some(error) = error {
             let words = self.words().percent("error", error, Quantity::Error);
             self.say(Subject::Certainty, "error", words);
         }
@@ -170,7 +182,8 @@ impl Teller<'_> {
                 let words = self.words().plain("correlation", correlation, Quantity::Correlation);
                 self.say(Subject::Certainty, if same { "same" } else { "other" }, words);
             }
-            None => self.say(Subject::Certainty, "unknown", self.words()),
+            None if error.is_none() => self.say(Subject::Certainty, "unknown", self.words()),
+            None => {}
         }
     }
 

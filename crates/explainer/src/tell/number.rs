@@ -32,8 +32,6 @@ pub enum Quantity {
     Fill,
     /// Passes that the explanation is made of.
     Used,
-    /// Passes that were announced.
-    Announced,
 }
 
 /// Words that a text is filled with, and the numbers among them.

@@ -26,12 +26,14 @@ fn facts(found: &[Area]) -> Facts<'_> {
         is_named: true,
         is_flat: false,
         found,
+        is_unlisted: false,
         trials: None,
         change: None,
         error: None,
         steady: None,
         cut_short: None,
-        passes: (172, 866),
+        used: 172,
+
         fill: (0.02, false),
     }
 }
@@ -66,6 +68,25 @@ fn where_nothing_stands_out_that_is_said() {
     assert!(said(&flat, Subject::Evidence)[0].starts_with("Nothing that was hidden or shown speaks for"));
     assert!(said(&unsigned, Subject::Evidence)[0].contains("what matters for"));
     assert!(said(&spread, Subject::Effect).is_empty() && said(&spread, Subject::Control).is_empty());
+    let elsewhere = Facts { is_unlisted: true, ..facts(&[]) };
+    assert!(said(&elsewhere, Subject::Evidence)[0].contains("not among the regions that are listed"));
+}
+
+#[test]
+fn an_explanation_is_better_than_the_middle_only_where_that_can_be_read() {
+    let found = [area(Part::Mouth, 0, 0.7)];
+    for (value, middle, reading, better) in [
+        (1.0, 1.5, Reading::Evidence, Some(true)),
+        // Both are shown as +1.00.
+        (1.0, 1.004, Reading::Evidence, Some(false)),
+        // Both raise the score.
+        (3.0, 3.5, Reading::Evidence, Some(false)),
+        (1.0, 1.5, Reading::Importance, None),
+    ] {
+        let trials = Some([trial(true, 0.9, value), trial(true, 0.9, 2.0), trial(true, 0.9, middle)]);
+        let told = said(&Facts { trials, reading, ..facts(&found) }, Subject::Control);
+        assert_eq!(told.first().map(|text| text.contains("is better than")), better, "{told:?}");
+    }
 }
 
 #[test]
@@ -103,7 +124,7 @@ fn what_happens_when_it_is_replaced_is_said_as_it_happened() {
 #[test]
 fn a_counterfactual_is_the_least_only_where_that_was_tried() {
     let names = vec![Name::Part(Part::Mouth), Name::Part(Part::Nose)];
-    let found = |smallest| Change::Found { names: names.clone(), area_share: 0.1, smallest };
+    let found = |smallest| Change::Found { names: names.clone(), area_share: 0.1, smallest, candidates: 12 };
     for (change, is_fake, words) in [
         (
             found(true),
@@ -113,10 +134,11 @@ fn a_counterfactual_is_the_least_only_where_that_was_tried() {
         (
             found(false),
             true,
-            "is enough for it to be called real; whether fewer parts would do was not tried to the end",
+            "is enough for it to be called real; whether fewer of the 12 parts would do was not tried to the end",
         ),
         (found(true), false, "for it to be called manipulated is"),
-        (Change::None { candidates: 12 }, true, "12 parts were tried"),
+        (Change::None { candidates: 12, all: true }, true, "No set of the 12 parts that were tried changes"),
+        (Change::None { candidates: 12, all: false }, true, "not all were tried"),
         (Change::Late, true, "could not be tried"),
     ] {
         let facts = Facts { change: Some(change), is_fake, ..facts(&[]) };
@@ -140,7 +162,7 @@ fn how_sure_it_is_and_what_it_does_not_show_are_always_said() {
         ..facts(&[])
     };
     let certain = said(&cut, Subject::Certainty);
-    assert!(certain[0].contains("ended the explanation after 172 of 866 passes"), "{certain:?}");
+    assert!(certain[0].contains("ended the explanation early, after 172 passes"), "{certain:?}");
     assert!(certain[1].contains("3.4 %") && certain[2].contains("the same part comes first"), "{certain:?}");
     let doubtful = Facts { fill: (0.8, true), is_named: false, ..facts(&[]) };
     let limits = said(&doubtful, Subject::Limit);
@@ -156,7 +178,8 @@ fn every_number_that_is_read_is_one_that_is_told() {
     let region = Name::Region(rect, Where::Regions(0));
     let found = [Area { name: region, at: Where::Regions(0), evidence_share: 0.456, area_share: 0.0987 }];
     let trials = Some([trial(false, 0.111, -1.25), trial(true, 0.222, 0.5), trial(true, 0.333, 1.75)]);
-    let change = Some(Change::Found { names: vec![region], area_share: 0.0765, smallest: true });
+    let change =
+        Some(Change::Found { names: vec![region], area_share: 0.0765, smallest: true, candidates: 12 });
     for language in Language::ALL {
         let facts = Facts {
             language,

@@ -119,6 +119,12 @@ impl Draft {
     pub(super) fn line(&self, code: Code, message: &str, said: Option<Said<'_>>) -> Option<String> {
         let known = self.known()?;
         let said = said.unwrap_or_default();
+        let resolved = said.resolved.map(|resolved| json("Resolved", resolved));
+        let version = |model: &v1::ModelVersion| Model {
+            name: model.name.clone(),
+            version: model.version.clone(),
+            sha256: model.sha256.clone(),
+        };
         let record = Record {
             schema: SCHEMA,
             time: &format!("{:.3}", Timestamp::now()),
@@ -129,7 +135,8 @@ impl Draft {
             item: known.item.as_deref(),
             model: known.model.as_ref(),
             image_sha256: known.image_sha256.as_deref(),
-            resolved: &known.resolved,
+            resolved: resolved.as_ref().unwrap_or(&known.resolved),
+            face_model: said.face_model.map(version),
             prediction: said.prediction.map(|prediction| json("Prediction", prediction)),
             target: said.target.map(|target| json("ExplainedTarget", target)),
             map_sha256: said.map.map(|map| sha256(&map.values)),
@@ -174,7 +181,7 @@ mod tests {
             .unwrap();
         let read: Json = serde_json::from_str(&line).unwrap();
         let names: Vec<_> = read.as_object().unwrap().keys().map(String::as_str).collect();
-        let expected = "schema time tenant subject call request_id item model image_sha256 resolved prediction target \
+        let expected = "schema time tenant subject call request_id item model image_sha256 resolved face_model prediction target \
                         map_sha256 code message passes warnings duration_ms";
         assert_eq!(names.join(" "), expected);
         assert_eq!((&read["schema"], &read["subject"]), (&1.into(), &ANONYMOUS.into()));

@@ -31,6 +31,8 @@ pub(super) struct Record<'a> {
     /// The parameters as they were used: the message Resolved, of a face the message ResolvedFace, of an evaluation the message
     /// EvaluationPlan. Defaults of the contract, such as a seed of 0, are left out.
     pub(super) resolved: &'a Json,
+    /// The model that found the face, where one was looked for.
+    pub(super) face_model: Option<Model>,
     pub(super) prediction: Option<Json>,
     /// What was explained.
     pub(super) target: Option<Json>,
@@ -60,6 +62,9 @@ pub(super) struct Passes {
 /// What an answer says for the record.
 #[derive(Default)]
 pub(crate) struct Said<'a> {
+    /// What was settled on the way, in place of what was known before.
+    pub(super) resolved: Option<&'a v1::Resolved>,
+    pub(super) face_model: Option<&'a v1::ModelVersion>,
     pub(super) prediction: Option<&'a v1::Prediction>,
     pub(super) target: Option<&'a v1::ExplainedTarget>,
     pub(super) map: Option<&'a v1::Map>,
@@ -99,6 +104,8 @@ impl Decision for v1::PredictResponse {
 impl Decision for v1::ExplainResponse {
     fn said(&self) -> Said<'_> {
         Said {
+            resolved: self.resolved.as_ref(),
+            face_model: self.face_model.as_ref(),
             prediction: self.prediction.as_ref(),
             target: self.target.as_ref(),
             map: self.map.as_ref(),
@@ -127,9 +134,9 @@ impl Decision for v1::EvaluateResponse {
         Said {
             prediction: self.prediction.as_ref(),
             target: self.target.as_ref(),
-            map: None,
             cost: self.cost.as_ref(),
             warnings: &self.warnings,
+            ..Said::default()
         }
     }
 }

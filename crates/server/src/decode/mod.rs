@@ -209,6 +209,10 @@ pub(crate) fn explain(
     let wants_face = by_parts || outputs.sentences || counterfactual.is_some();
     let known = (subject.as_ref().map(|subject| &subject.header), spec);
     let face = face::face(request.face, wants_face, known, sight, wrong);
+    if by_parts && matches!(face, Ok(Whose::Nobodys)) && wrong.is_empty() && spec.is_some() {
+        let message = "needs a face: send face.landmarks or face.search (the model expects no face, or no face model is served)";
+        wrong.push(Violation::new("segmentation.parts", message));
+    }
     let seed = request.seed;
     let models = model.and_then(|served| Ok((served, face?)));
     finish(models, violations, |(served, face)| {

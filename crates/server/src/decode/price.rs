@@ -44,7 +44,10 @@ impl Priced for ExplainJob {
         let own = self.budget.max_passes.map_or(own, |most| most.min(own));
         let passes = own + self.beside() + self.face.announced();
         let pictures = decoding(&self.subject.image, limits) + fill(&self.fill, limits);
-        Price { passes, bytes: pictures + self.outputs.bytes(self.subject.pixels()) }
+        // A changed picture in the model's frame, as pixels and as a file.
+        let input = &self.subject.served.spec().input;
+        let changed = self.counterfactual.map_or(0, |_| 8 * (input.height * input.width) as u64);
+        Price { passes, bytes: pictures + changed + self.outputs.bytes(self.subject.pixels()) }
     }
 }
 

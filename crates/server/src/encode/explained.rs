@@ -39,7 +39,7 @@ pub(crate) fn explained(request_id: String, job: &ExplainJob, answer: Explained)
         warnings: answer.warnings,
         error: answer.error,
         converged: answer.error.zip(job.budget.target_error).is_some_and(|(error, target)| error <= target),
-        truncated_by: truncation(answer.ended).into(),
+        truncated_by: if answer.late { v1::Truncation::Deadline } else { truncation(answer.ended) }.into(),
         standard_errors: errors.filter(|_| job.outputs.standard_errors).map(|errors| map(&errors.map)),
         face: answer.met.as_ref().map(finding::face),
         face_model: match &job.face {
@@ -160,6 +160,7 @@ fn region(rank: u32, ranked: &Ranked, error: Option<f64>, segments: &LabelMap, f
         evidence_share: ranked.evidence_share,
         area_share: ranked.area_share,
         label: segments.name(ranked.label),
+        stands_out: ranked.stands_out(),
         standard_error: error,
         confidence: error.map(|error| {
             let (low, high) = (ranked.mean - CONFIDENT * error, ranked.mean + CONFIDENT * error);

@@ -67,6 +67,7 @@ pub(super) fn counterfactual(changed: Changed, frame: &Frame, spec: &ModelSpec) 
     let (end, smallest, set) = match &changed.outcome {
         Outcome::Found(set, smallest) => (v1::CounterfactualEnd::Found, *smallest, set.as_slice()),
         Outcome::None => (v1::CounterfactualEnd::None, false, &[][..]),
+        Outcome::Passes => (v1::CounterfactualEnd::Passes, false, &[][..]),
         Outcome::Deadline => (v1::CounterfactualEnd::Deadline, false, &[][..]),
     };
     let names = || set.iter().map(|label| changed.areas.name(*label));
@@ -145,6 +146,5 @@ fn field(what: Quantity) -> String {
         Quantity::Correlation => "steadiness.correlation".into(),
         Quantity::Fill => "fill_prediction.fake_probability".into(),
         Quantity::Used => "cost.used".into(),
-        Quantity::Announced => "cost.announced".into(),
     }
 }

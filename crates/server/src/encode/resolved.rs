@@ -8,7 +8,7 @@ use unmask_explainer::segment::Segmentation;
 use unmask_protocol::v1::{self, fill, method, segmentation};
 
 use super::rect;
-use crate::decode::{Budget, Cut, ExplainJob, FillChoice};
+use crate::decode::{Budget, Cut, ExplainJob, FillChoice, Whose};
 
 pub(crate) fn resolved(job: &ExplainJob) -> v1::Resolved {
     let Budget { max_passes, target_error } = job.budget;
@@ -24,6 +24,7 @@ pub(crate) fn resolved(job: &ExplainJob) -> v1::Resolved {
             regions: Some(search.regions as u32),
             max_passes: Some(search.passes as u32),
         }),
+        face_sought: matches!(job.face, Whose::Sought { .. }),
         language: if job.outputs.sentences { job.language.tag().into() } else { String::new() },
     }
 }

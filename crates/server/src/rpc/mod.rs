@@ -429,6 +429,8 @@ fn spent<T>(ran: &Result<T, RequestError>, passes: impl FnOnce(&T) -> u64) -> u6
     match ran {
         Ok(answer) => passes(answer),
         Err(error) if error.is_free() => 0,
+        // A face model was asked, and nothing else.
+        Err(RequestError::Missed(_)) => 1,
         Err(_) => u64::MAX,
     }
 }

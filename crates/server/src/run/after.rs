@@ -34,19 +34,34 @@ pub(super) struct Areas {
     pub(super) ranked: Vec<Ranked>,
     /// Labels of what carries the evidence, best first.
     pub(super) found: Vec<usize>,
+    /// Whether others do that are not answered.
+    pub(super) is_unlisted: bool,
+    /// The label that comes first in the answer; none where nothing speaks for anything.
+    first: Option<usize>,
 }
 
 impl Areas {
-    /// Of regions, those that carry the evidence are among the `most` that are answered.
-    pub(super) fn new(map: &Map, reading: Reading, labels: &Arc<LabelMap>, most: usize) -> Self {
+    /// Parts of a face; all of them are answered, those first that have most more of the evidence than of the area.
+    pub(super) fn parts(map: &Map, reading: Reading, labels: &Arc<LabelMap>) -> Self {
+        let areas = Self::regions(map, reading, labels, usize::MAX);
+        let first = areas.first.and(areas.ranked.first()).map(|part| part.label);
+        Self { first, ..areas }
+    }
+
+    /// Regions, of which so many are answered, those with the highest mean first.
+    pub(super) fn regions(map: &Map, reading: Reading, labels: &Arc<LabelMap>, most: usize) -> Self {
         let mut ranked = rank(map, reading, labels);
         let by_excess = |a: &Ranked, b: &Ranked| b.excess().total_cmp(&a.excess());
-        let mut found: Vec<Ranked> =
-            ranked.iter().take(most).filter(|area| area.stands_out()).copied().collect();
+        let standing = |ranked: &[Ranked]| -> Vec<Ranked> {
+            ranked.iter().filter(|area| area.stands_out()).copied().collect()
+        };
+        let mut found = standing(&ranked[..most.min(ranked.len())]);
+        let is_unlisted = standing(&ranked).len() > found.len();
+        let first = ranked.first().filter(|_| !is_flat(map, reading)).map(|region| region.label);
         found.sort_by(by_excess);
         ranked.sort_by(by_excess);
         let found = found.iter().map(|area| area.label).take(FOUND).collect();
-        Self { labels: Arc::clone(labels), ranked, found }
+        Self { labels: Arc::clone(labels), ranked, found, is_unlisted, first }
     }
 
     fn pixels(&self, which: &[usize]) -> usize {
@@ -55,6 +70,14 @@ impl Areas {
 
     fn share(&self, which: &[usize]) -> f64 {
         self.pixels(which) as f64 / self.labels.labels().len().max(1) as f64
+    }
+}
+
+/// Whether nothing speaks for the target, or nothing matters more than anything else.
+pub(super) fn is_flat(map: &Map, reading: Reading) -> bool {
+    match reading {
+        Reading::Evidence => map.data.iter().all(|v| *v <= 0.0),
+        Reading::Importance => map.data.iter().all(|v| *v == map.floor()),
     }
 }
 
@@ -163,10 +186,12 @@ impl After<'_> {
         }
         if let Some(search) = &self.job.counterfactual {
             // Regions that the caller names are meant.
-            let own = Areas::new(map, self.reading, self.context.segments, usize::MAX);
-            let (areas, of_face) =
-                if self.job.cut_given { (&own, self.job.is_cut_by_parts()) } else { (areas, of_face) };
-            let changed = self.changed(search, areas, of_face)?;
+            let changed = if self.job.cut_given {
+                let own = Areas::regions(map, self.reading, self.context.segments, usize::MAX);
+                self.changed(search, &own, self.job.is_cut_by_parts())?
+            } else {
+                self.changed(search, areas, of_face)?
+            };
             found.late |= changed.outcome == Outcome::Deadline;
             found.changed = Some(changed);
         }
@@ -178,6 +203,20 @@ impl After<'_> {
             found.late |= found.steady.is_none();
         }
         Ok(found)
+    }
+
+    /// What is answered where the deadline came before anything of it.
+    pub(super) fn late(&self, areas: &Areas, of_face: bool) -> Beside {
+        let changed = self.job.counterfactual.map(|_| Changed {
+            outcome: Outcome::Deadline,
+            areas: Arc::clone(&areas.labels),
+            of_face,
+            candidates: 0,
+            passes: 0,
+            area_share: 0.0,
+            image: None,
+        });
+        Beside { late: true, changed, ..Beside::default() }
     }
 
     fn spec(&self) -> &ModelSpec {
@@ -241,47 +280,47 @@ impl After<'_> {
         let order: Vec<usize> = by_share.iter().map(|area| area.label).collect();
         let (image, fill, labels) = (self.context.image, self.context.fill, &areas.labels);
         let scene = Scene { image, fill, labels, over: &over };
-        let before = self.forward.meter();
-        // Each set is checked once.
+        // Each set is checked once, and few of them are pictures that stand.
         let (mut checked, mut failed) = (Vec::new(), None);
         let outcome = search.search(&scene, &order, self.forward, &mut |set| match self
             .as_a_file(&hidden(labels, set))
         {
             Ok(Some(filed)) => {
                 let stands = is_over(&filed.logits);
-                let mut set = set.to_vec();
-                set.sort_unstable();
-                checked.push((set, filed));
-                Ok(stands)
+                if stands {
+                    let mut set = set.to_vec();
+                    set.sort_unstable();
+                    checked.push((set, filed));
+                }
+                Ok(Some(stands))
             }
-            Ok(None) => Ok(false),
+            Ok(None) => Ok(None),
             Err(RequestError::Forward(error)) => Err(error),
             Err(error) => {
                 failed = Some(error);
-                Ok(false)
+                Ok(None)
             }
         });
         if let Some(error) = failed {
             return Err(error);
         }
-        let outcome = outcome?;
+        let (outcome, passes) = outcome?;
         let image = match &outcome {
             Outcome::Found(found, _) => {
                 checked.into_iter().find(|(set, _)| set == found).map(|(_, image)| image)
             }
-            Outcome::None | Outcome::Deadline => None,
+            Outcome::None | Outcome::Passes | Outcome::Deadline => None,
         };
         let area_share = match &outcome {
             Outcome::Found(set, _) => areas.share(set),
-            Outcome::None | Outcome::Deadline => 0.0,
+            Outcome::None | Outcome::Passes | Outcome::Deadline => 0.0,
         };
-        let after = self.forward.meter();
         Ok(Changed {
             outcome,
             areas: Arc::clone(labels),
             of_face,
             candidates: order.len().min(search.regions),
-            passes: after.run - before.run,
+            passes,
             area_share,
             image,
         })
@@ -322,13 +361,17 @@ impl After<'_> {
         let fill_score = self.decision.target.value(&fill_logits);
         let context = Context { fill: &fill, fill_score, seed, watch: &(), ..*self.context };
         let explanation = match in_time(self.job.method.explain(&context))? {
-            Some(explanation) if explanation.ended == Ended::All => explanation,
+            Some(explanation) if matches!(explanation.ended, Ended::All | Ended::Stopped) => explanation,
             Some(_) | None => return Ok((None, searched)),
         };
-        let first = |areas: &Areas| areas.ranked.first().map(|area| area.label);
-        let second = Areas::new(&explanation.map, explanation.reading, &areas.labels, usize::MAX);
+        let (map_again, reading) = (&explanation.map, explanation.reading);
+        let second = match self.job.landmarks {
+            Some(_) => Areas::parts(map_again, reading, &areas.labels),
+            None => Areas::regions(map_again, reading, &areas.labels, usize::MAX),
+        };
+        let same_first = areas.first.is_some() && areas.first == second.first;
         let correlation = pearson(&map.data, &explanation.map.data).unwrap_or_default();
-        Ok((Some(Steady { correlation, same_first: first(areas) == first(&second), seed }), searched))
+        Ok((Some(Steady { correlation, same_first, seed }), searched))
     }
 }
 

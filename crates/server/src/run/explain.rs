@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use unmask_core::{Ended, LabelMap, Map, ModelSpec, Reading, Scale, Tensor, Violation, highest};
-use unmask_explainer::face::parts;
 use unmask_explainer::image::{Frame, Limits};
 use unmask_explainer::methods::watch::{self, Converged, Watch};
 use unmask_explainer::methods::{Context, Errors, Explanation, Figures, Method};
@@ -51,6 +50,8 @@ pub(crate) struct Explained {
     pub(crate) checks: Vec<Check>,
     pub(crate) changed: Option<Changed>,
     pub(crate) steady: Option<Steady>,
+    /// Whether the deadline left something out, of the method or of what is asked after it.
+    pub(crate) late: bool,
     pub(crate) bill: Bill,
     pub(crate) warnings: Vec<String>,
     pub(crate) sentences: Vec<Sentence>,
@@ -110,22 +111,20 @@ impl<'a> Begun<'a> {
     ) -> Result<Self, RequestError> {
         let started = Instant::now();
         let picture = caller.trace.step("decode", || read(&job.subject.image, limits, "image"))?;
-        let mut decode = started.elapsed();
         let (met, looked) = face::settle(job, &picture, limits.min_side, caller)?;
-        let showing = Instant::now();
         let seen = shown(&job.subject, picture);
-        let parts = job.landmarks.map(|landmarks| Arc::new(parts(&landmarks, &seen.frame)));
+        let parts = face::parts_seen(job, &seen.frame)?;
         if let Segmentation::Parts(known) = &mut job.cut.segmentation {
             let message =
                 "no face was found in what the model sees; send face.landmarks, or another segmentation";
-            let unknown = || RequestError::Invalid(vec![Violation::new("segmentation.parts", message)]);
+            let unknown = || RequestError::Missed(Violation::new("segmentation.parts", message));
             *known = Some(Arc::clone(parts.as_ref().ok_or_else(unknown)?));
         }
         let job = &*job;
         let spec = job.subject.served.spec();
         let segments = cut(&job.cut, spec, &seen.tensor, job.seed, "segmentation", &caller.trace)?;
         let made = super::fill::made(job, job.seed, &seen, &segments, limits, &caller.trace)?;
-        decode += showing.elapsed();
+        let decode = started.elapsed();
         let forward = job.subject.served.job(caller.limits(job.announced(), job.budget.max_passes))?;
         Ok(Self { job, limits, caller, started, seen, segments, parts, met, looked, made, decode, forward })
     }
@@ -169,18 +168,19 @@ impl<'a> Begun<'a> {
 
         forward.lift();
         let named = match &parts {
-            Some(parts) => Areas::new(&map, reading, parts, usize::MAX),
-            None => Areas::new(&map, reading, &segments, job.top_regions),
+            Some(parts) => Areas::parts(&map, reading, parts),
+            None => Areas::regions(&map, reading, &segments, job.top_regions),
         };
         let after =
             After { job, context: &context, forward: &forward, decision: &decision, logits, reading, limits };
-        let mut found = Beside::default();
         // Whose time is up gets what there is.
-        if ended != Ended::Deadline {
-            found = caller
+        let found = match ended {
+            _ if job.beside() == 0 => Beside::default(),
+            Ended::Deadline => after.late(&named, parts.is_some()),
+            Ended::All | Ended::Stopped | Ended::Budget => caller
                 .trace
-                .step("after", || after.all(&map, &named, (&seen, parts.is_some()), fills, caller))?;
-        }
+                .step("after", || after.all(&map, &named, (&seen, parts.is_some()), fills, caller))?,
+        };
         caller.rounds_ended(if found.late { Ended::Deadline } else { ended }, forward.folded_at());
 
         let rendering = Instant::now();
@@ -204,13 +204,16 @@ impl<'a> Begun<'a> {
             _ => warnings::fill(&spec, &decision, fill_logits),
         });
         warnings.extend(warnings::map(&map, reading, ended, &bill));
+        if found.late && ended != Ended::Deadline {
+            warnings.push(warnings::AFTER.to_owned());
+        }
         let adversarial = references.searched.as_ref().map(|search| Adversarial {
             found: Arc::clone(&search.found),
             change: search.found.sample.change(&seen.tensor, &spec),
         });
-        let Areas { ranked, found: standing, .. } = named;
+        let Areas { ranked, found: standing, is_unlisted, .. } = named;
         let parts = parts.map(|labels| (labels, ranked));
-        let Beside { checks, changed, steady, .. } = found;
+        let Beside { checks, changed, steady, late, .. } = found;
         let References { logits, fill_logits, .. } = references;
         let mut explained = Explained {
             logits,
@@ -234,13 +237,14 @@ impl<'a> Begun<'a> {
             checks,
             changed,
             steady,
+            late,
             bill,
             warnings,
             sentences: Vec::new(),
             spec,
         };
         if job.outputs.sentences {
-            explained.sentences = tell(job, &explained, &standing);
+            explained.sentences = tell(job, &explained, (&standing, is_unlisted));
         }
         Ok(explained)
     }
@@ -255,14 +259,19 @@ fn bill(
     (searched, found): (Option<&Searched>, &Beside),
 ) -> Bill {
     let announced = job.announced();
-    let beside =
-        Meter { run: whole.run - own.run, duplicate: whole.duplicate - own.duplicate, ..Meter::default() };
     let again = if job.outputs.steadiness { job.fill.announced() } else { 0 };
-    let late = if found.late { Ended::Deadline } else { Ended::All };
     let of_beside = job.beside() - again;
     let of_method = announced - job.fill.announced() - job.beside() - job.face.announced();
-    let unused =
-        bill::method(of_method, &own, ended).into_iter().chain(bill::method(of_beside, &beside, late));
+    // Read once: rounds of the method that were taken back may still have been running when it ended.
+    let unused = (of_method + of_beside).saturating_sub(whole.run + whole.duplicate);
+    let beside = of_beside.saturating_sub(whole.asked - own.asked).min(unused);
+    let late = if found.late { Ended::Deadline } else { Ended::All };
+    let unused = [
+        Saving { why: Why::Duplicate, passes: whole.duplicate },
+        Saving { why: Why::of(ended), passes: unused - beside },
+        Saving { why: Why::of(late), passes: beside },
+    ];
+    let unused = unused.into_iter().filter(|saving| saving.passes > 0);
     // What has been asked after the method is no part of what a budget of the same request would be.
     let mut meter = Meter { used: own.used, ..*whole };
     let mut savings: Vec<Saving> = Vec::new();
@@ -281,6 +290,7 @@ fn bill(
     meter = Meter {
         asked: meter.asked + looked.asked,
         run: meter.run + looked.run,
+        queue: meter.queue + looked.queue,
         forward: meter.forward + looked.forward,
         ..meter
     };
@@ -335,7 +345,8 @@ impl Watch for Looking<'_> {
             // The error falls with the root of the passes.
             let needed = |(error, target): (f64, f64)| folded as f64 * (error / target).max(1.0).powi(2);
             if let Some(needed) = error.zip(self.job.budget.target_error).map(needed) {
-                live.expects(self.before + (needed as u64).min(self.job.method.announced()));
+                let method = (needed as u64).min(self.job.method.announced());
+                live.expects(self.before + method + self.job.beside());
             }
             if live.wants() {
                 live.show(self.partial(folded, so_far, error));

@@ -1,8 +1,10 @@
 //! The face that an explanation is about.
 
-use unmask_core::Violation;
-use unmask_explainer::face::Face;
-use unmask_explainer::image::{Picture, Rect};
+use std::sync::Arc;
+
+use unmask_core::{LabelMap, Violation};
+use unmask_explainer::face::{Face, Part, parts};
+use unmask_explainer::image::{Frame, Picture, Rect};
 use unmask_pool::Meter;
 
 use super::Caller;
@@ -55,11 +57,28 @@ pub(super) fn settle(
         }
         None if choose => {
             let message = "no face was found in the picture; send a crop of one, or leave face out for the whole picture";
-            return Err(RequestError::Invalid(vec![Violation::new("face.search", message)]));
+            return Err(RequestError::Missed(Violation::new("face.search", message)));
         }
         None => {}
     }
     Ok((met, meter))
+}
+
+/// The parts of the face that is meant, where the model sees any of it.
+pub(super) fn parts_seen(job: &mut ExplainJob, frame: &Frame) -> Result<Option<Arc<LabelMap>>, RequestError> {
+    let Some(landmarks) = job.landmarks else { return Ok(None) };
+    let parts = parts(&landmarks, frame);
+    let is_seen = (0..parts.count()).any(|label| parts.name(label) != Part::Background as u32);
+    if is_seen {
+        return Ok(Some(Arc::new(parts)));
+    }
+    if let Whose::Known(_) = job.face {
+        let message =
+            "lie on a line, or outside of what the model sees; send those of the face that the crop shows";
+        return Err(RequestError::Invalid(vec![Violation::new("face.landmarks", message)]));
+    }
+    job.landmarks = None;
+    Ok(None)
 }
 
 /// The area that two rectangles share, over that of both together: 0 to 1.

@@ -83,7 +83,7 @@ pub(crate) fn explain_face(
 
 /// The face that is meant: the one that a box lies on, or the largest. Another is an error that says which there are.
 fn meant(faces: Vec<Face>, corners: Option<[f64; 4]>) -> Result<Face, RequestError> {
-    let wrong = |message: String| Err(RequestError::Invalid(vec![Violation::new("face", message)]));
+    let wrong = |message: String| Err(RequestError::Missed(Violation::new("face", message)));
     let Some(corners) = corners else {
         return match faces.into_iter().next() {
             Some(largest) => Ok(largest),
@@ -132,7 +132,7 @@ mod tests {
 
     fn message(done: Result<Face, RequestError>) -> String {
         match done {
-            Err(RequestError::Invalid(wrong)) => format!("{}: {}", wrong[0].field, wrong[0].message),
+            Err(RequestError::Missed(wrong)) => format!("{}: {}", wrong.field, wrong.message),
             other => panic!("{other:?}"),
         }
     }

@@ -66,7 +66,7 @@ fn seen(
     caller: &Caller,
 ) -> Result<(Vec<Found>, Meter), RequestError> {
     let spec = finder.spec();
-    let forward = finder.job(caller.limits(1, None))?;
+    let forward = finder.job(caller.quiet())?;
     let unanswered = caller.unanswered(1, &forward);
     let scores = whole(&forward, &[tensor])?;
     unanswered.answered(&[]);

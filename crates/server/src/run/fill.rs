@@ -115,7 +115,7 @@ pub(super) fn refer(
             };
             let served = &job.subject.served;
             // The picture's own pass stands before the search in what the caller is told.
-            let told = (1, job.announced());
+            let told = (forward.meter().used.max(1), job.announced());
             // What the method needs at least is not the search's.
             let kept = REFERENCE_PASSES + job.method.least();
             let search =

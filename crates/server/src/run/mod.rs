@@ -93,6 +93,11 @@ impl Caller {
         }
     }
 
+    /// The same for what nobody is told of, because it comes before what is announced.
+    fn quiet(&self) -> Limits {
+        Limits { progress: None, ..self.limits(0, None) }
+    }
+
     /// The rounds of an explanation have ended. Where the deadline ended them, the last that was folded was no end: another one was
     /// waited for.
     fn rounds_ended(&self, why: Ended, folded: Option<Instant>) {

@@ -6,12 +6,16 @@ use unmask_explainer::face::Part;
 use unmask_explainer::segment::Ranked;
 use unmask_explainer::tell::{Area, Change, Facts, Name, Sentence, Told, Trial, Where, sentences};
 
-use super::after::{Changed, Check};
+use super::after::{Changed, Check, is_flat};
 use super::{Explained, fake_probability};
 use crate::decode::ExplainJob;
 
-/// The explanation in sentences; `standing` are the labels of what carries the evidence.
-pub(super) fn tell(job: &ExplainJob, explained: &Explained, standing: &[usize]) -> Vec<Sentence> {
+/// The explanation in sentences; `standing` are the labels of what carries the evidence and is answered, with whether others do too.
+pub(super) fn tell(
+    job: &ExplainJob,
+    explained: &Explained,
+    (standing, is_unlisted): (&[usize], bool),
+) -> Vec<Sentence> {
     let spec = &explained.spec;
     let is_fake = |logits: &[f32]| highest(logits) != spec.output.real;
     let trial = |check: &Check| Trial {
@@ -24,7 +28,6 @@ pub(super) fn tell(job: &ExplainJob, explained: &Explained, standing: &[usize]) 
         _ => None,
     };
     let found: Vec<Area> = standing.iter().filter_map(|label| area(explained, *label)).collect();
-    let ranked = explained.parts.as_ref().map_or(&explained.regions, |(_, ranked)| ranked);
     let facts = Facts {
         language: job.language,
         label: &spec.output.labels[highest(&explained.logits)],
@@ -34,8 +37,9 @@ pub(super) fn tell(job: &ExplainJob, explained: &Explained, standing: &[usize]) 
         value: explained.image_score,
         reading: explained.reading,
         is_named: explained.parts.is_some(),
-        is_flat: ranked.iter().all(|area| area.evidence_share <= 0.0),
+        is_flat: is_flat(&explained.map, explained.reading),
         found: &found,
+        is_unlisted,
         trials,
         change: explained.changed.as_ref().map(|changed| change(explained, changed)),
         error: explained.error,
@@ -45,7 +49,7 @@ pub(super) fn tell(job: &ExplainJob, explained: &Explained, standing: &[usize]) 
             Ended::Budget => Some(Told::Budget),
             Ended::All | Ended::Stopped => None,
         },
-        passes: (explained.bill.meter.used, explained.bill.announced),
+        used: explained.bill.meter.used,
         fill: (fake_probability(spec, &explained.fill_logits), is_fake(&explained.fill_logits)),
     };
     sentences(&facts)
@@ -80,9 +84,11 @@ fn change(explained: &Explained, changed: &Changed) -> Change {
                 part.map_or_else(|| Name::Region(boxes[at], Where::Changed(at)), Name::Part)
             };
             let names = set.iter().enumerate().map(name).collect();
-            Change::Found { names, area_share: changed.area_share, smallest: *smallest }
+            let (area_share, candidates) = (changed.area_share, changed.candidates);
+            Change::Found { names, area_share, smallest: *smallest, candidates }
         }
-        Outcome::None => Change::None { candidates: changed.candidates },
+        Outcome::None => Change::None { candidates: changed.candidates, all: true },
+        Outcome::Passes => Change::None { candidates: changed.candidates, all: false },
         Outcome::Deadline => Change::Late,
     }
 }

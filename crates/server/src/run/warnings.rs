@@ -34,6 +34,10 @@ pub(super) fn picture(spec: &ModelSpec, subject: &Subject) -> Vec<String> {
     warnings
 }
 
+/// About a deadline that came after the map.
+pub(super) const AFTER: &str =
+    "the deadline ended the explanation after its map: not all that was asked besides is there";
+
 /// About the face that was looked for.
 pub(super) fn face(job: &ExplainJob, met: Option<&Met>) -> Vec<String> {
     match (&job.face, met) {

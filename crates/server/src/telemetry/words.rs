@@ -61,7 +61,8 @@ impl Reject {
             RequestError::Unknown(_) => Some(Self::Unauthenticated),
             RequestError::Forbidden(_) => Some(Self::Forbidden),
             RequestError::Draining => Some(Self::Draining),
-            RequestError::Silent
+            RequestError::Missed(_)
+            | RequestError::Silent
             | RequestError::Forward(
                 ForwardError::Cancelled
                 | ForwardError::Backend { .. }

@@ -46,12 +46,17 @@ function counterfactual(said: Counterfactual | undefined): HTMLElement | undefin
   if (said === undefined) return undefined;
   const block = h("div", {}, h("h4", {}, "Smallest change that changes the decision"));
   if (said.end !== CounterfactualEnd.FOUND) {
-    const why = said.end === CounterfactualEnd.DEADLINE ? "The deadline came first." : "Nothing that was tried changes the decision.";
+    const whys: Partial<Record<CounterfactualEnd, string>> = {
+      [CounterfactualEnd.NONE]: "No set of the regions that were tried changes the decision.",
+      [CounterfactualEnd.PASSES]: "The passes ran out before a set was found that changes the decision.",
+      [CounterfactualEnd.DEADLINE]: "The deadline came first.",
+    };
+    const why = whys[said.end] ?? "The search ended in a way that this page does not know.";
     block.append(h("p", {}, `${why} ${count(said.passes)} passes, ${said.candidates} regions.`));
     return block;
   }
   const names = said.parts.length > 0 ? list(said.parts.map(part)) : `region ${list(said.labels.map(String))}`;
-  const least = said.smallest ? " No smaller set of regions does." : "";
+  const least = said.smallest ? ` No smaller set of the ${said.candidates} that were tried does.` : "";
   block.append(h("p", {}, `With ${names} replaced (${percent(said.areaShare)} of the area) the model says: ${decision(said.prediction)}.${least}`));
   if (said.imagePng.length > 0) {
     const src = address(said.imagePng, "image/png");

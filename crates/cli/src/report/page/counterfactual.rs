@@ -20,9 +20,12 @@ pub(super) fn section(at: &At, answer: &v1::ExplainResponse) -> Markup {
             v1::CounterfactualEnd::Found => { (changed(&at, found, &searched)) }
             v1::CounterfactualEnd::None => {
                 p {
-                    "None was found: neither replacing all regions that might be replaced changes the decision, nor any other set that "
-                    "was tried. " (searched)
+                    "There is none: every set of the regions that might be replaced was tried, and none changes the decision. "
+                    (searched)
                 }
+            }
+            v1::CounterfactualEnd::Passes => {
+                p { "None was found in the passes that there were; not every set of the regions was tried. " (searched) }
             }
             v1::CounterfactualEnd::Deadline => { p { "The deadline came before one was found. " (searched) } }
             v1::CounterfactualEnd::Unspecified => { p { "The search ended in a way that this version does not know." } }
@@ -52,7 +55,7 @@ fn changed(at: &At, found: &v1::Counterfactual, searched: &Markup) -> Markup {
                     (at.field("prediction").percent("fake_probability", prediction.fake_probability)) "."
                 }
                 p {
-                    @if found.smallest { "Every set of fewer regions was tried, and none of them changes the decision." }
+                    @if found.smallest { "Every set of fewer of the regions that might be replaced was tried, and none of them changes the decision." }
                     @else { "Not every set of fewer regions was tried: there may be a smaller one." }
                 }
                 p { (searched) }

@@ -157,7 +157,7 @@ fn seen(answer: &v1::ExplainResponse, place: &Place, shown: Option<&Shown<'_>>) 
     })
 }
 
-/// Parts that stand out, with their places among all; where no parts are known, regions that hold more than their area would.
+/// Parts that stand out, with their places among all; where no parts are known, regions.
 fn out(answer: &v1::ExplainResponse) -> Vec<(usize, String, v1::Box, f64, f64)> {
     let parts = answer.parts.iter().zip(1..).filter(|(part, _)| part.stands_out);
     if !answer.parts.is_empty() {
@@ -166,8 +166,7 @@ fn out(answer: &v1::ExplainResponse) -> Vec<(usize, String, v1::Box, f64, f64)> 
         };
         return parts.map(of).collect();
     }
-    let regions =
-        answer.regions.iter().zip(1..).filter(|(r, _)| r.mean > 0.0 && r.evidence_share > r.area_share);
+    let regions = answer.regions.iter().zip(1..).filter(|(region, _)| region.stands_out);
     let of = |(r, n): (&v1::Region, usize)| {
         (n, format!("region {n}"), r.r#box.unwrap_or_default(), r.evidence_share, r.area_share)
     };
