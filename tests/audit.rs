@@ -107,6 +107,26 @@ async fn stream(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_settled_on_the_way_is_on_record_with_the_model_that_found_the_face() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("audit.jsonl");
+    let service = Root::new(&[]).with_faces().service(&[("audit.file", file.to_str().unwrap())]);
+    let search = v1::face_choice::Kind::Search(v1::FaceSearch::default());
+    let face = Some(v1::FaceChoice { kind: Some(search) });
+    let answer =
+        explain(&service, v1::ExplainRequest { face: face.clone(), ..explaining("found") }).await.unwrap();
+    let nobody = unmask_tests::png(200, 200, |x, y| [x as u8, y as u8, 128]);
+    let missed = v1::ExplainRequest { face, image: nobody, fill: None, ..explaining("missed") };
+    assert_eq!(explain(&service, missed).await.unwrap_err().code(), Code::InvalidArgument);
+    let records = records(&file);
+    let crop = answer.resolved.unwrap().crop.unwrap();
+    assert_eq!(records[0]["resolved"]["crop"]["width"], crop.width);
+    assert!(records[0]["resolved"]["landmarks"]["nose"]["x"].is_number(), "{}", records[0]);
+    assert_eq!(records[0]["face_model"]["sha256"], answer.face_model.unwrap().sha256);
+    assert_eq!((&records[1]["code"], &records[1]["face_model"]), (&"INVALID_ARGUMENT".into(), &Json::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_decision_is_on_record_before_it_is_answered() {
     let recorded = Recorded::new(&[]);
     let service = &recorded.service;

@@ -59,7 +59,7 @@ async fn what_was_manipulated_is_part_of_what_has_to_be_replaced() {
 async fn regions_that_are_named_are_those_that_are_replaced() {
     let grid = v1::GridSegmentation { rows: Some(4), cols: Some(4) };
     let segmentation = Some(v1::Segmentation { kind: Some(v1::segmentation::Kind::Grid(grid)) });
-    let search = v1::CounterfactualSearch { regions: Some(8), max_passes: Some(64) };
+    let search = v1::CounterfactualSearch { regions: Some(8), max_passes: Some(64), parts: None };
     let request =
         v1::ExplainRequest { segmentation, counterfactual: Some(search), ..told("astronaut-mouth.png") };
     let answer = explain(&service(), request).await.unwrap();
@@ -81,7 +81,7 @@ async fn where_nothing_changes_the_decision_that_is_said() {
         (4, CounterfactualEnd::None, "No set of the 4 parts that were tried changes the decision"),
         (12, CounterfactualEnd::Passes, "not all were tried"),
     ] {
-        let search = v1::CounterfactualSearch { regions: Some(regions), max_passes: None };
+        let search = v1::CounterfactualSearch { regions: Some(regions), ..Default::default() };
         let request = v1::ExplainRequest {
             fill: Some(fill.clone()),
             counterfactual: Some(search),

@@ -37,7 +37,11 @@ async fn everything_that_is_wrong_is_named() {
     };
     let request = v1::ExplainRequest {
         face: known(outside),
-        counterfactual: Some(v1::CounterfactualSearch { regions: Some(17), max_passes: Some(1) }),
+        counterfactual: Some(v1::CounterfactualSearch {
+            regions: Some(17),
+            max_passes: Some(1),
+            parts: None,
+        }),
         language: "tlh".into(),
         top_regions: Some(0),
         ..told("astronaut-mouth.png")
@@ -90,6 +94,10 @@ async fn a_face_that_is_not_there_is_told() {
     let request = v1::ExplainRequest { image: nobody.clone(), segmentation, ..Default::default() };
     let wrong = fields(&explain(&service, request.clone()).await.unwrap_err());
     assert_eq!(wrong[0].0, "segmentation.parts");
+    let counterfactual = Some(v1::CounterfactualSearch { parts: Some(true), ..Default::default() });
+    let changed = v1::ExplainRequest { segmentation: None, counterfactual, ..request.clone() };
+    let wrong = fields(&explain(&service, changed).await.unwrap_err());
+    assert_eq!(wrong[0].0, "counterfactual.parts");
     // Sentences speak of regions where there is no face.
     let outputs = vec![v1::Output::Sentences.into()];
     let whole =

@@ -135,7 +135,8 @@ fn a_set_that_does_not_stand_the_check_is_no_answer() {
 
 #[test]
 fn what_nobody_could_check_is_not_told_as_tried() {
-    let planted = Planted::new(|r: &[bool]| if r[2] || (r[3] && r[4]) { 1.0 } else { -1.0 });
+    let alone = |r: &[bool]| r[2] && r.iter().filter(|r| **r).count() == 1;
+    let planted = Planted::new(move |r: &[bool]| if alone(r) || (r[3] && r[4]) { 1.0 } else { -1.0 });
     let spec = ModelSpec::plain("planted", 10, 10, &["real", "fake"]);
     let model = FromFn::new(spec, |x| vec![(planted.over)(&planted.replaced(&x[..100])) as f32, 0.0]);
     let over = |row: &[f32]| f64::from(row[0]);
@@ -145,16 +146,19 @@ fn what_nobody_could_check_is_not_told_as_tried() {
     let search = Counterfactual::default();
     let (outcome, _) = search.search(&scene, &order, &model, &mut |_| Ok(None)).unwrap();
     assert_eq!(outcome, Outcome::Deadline);
-    // With every pass spent on trying, what is found last cannot be checked, and is no answer.
-    for passes in 2..80 {
+    // However few passes there are, what is called the smallest is.
+    let mut found = 0;
+    for passes in 2..120 {
         match planted.search(passes, &mut |set| set != [2]) {
             Outcome::Found(set, smallest) => {
-                assert_eq!((set, smallest), (vec![3, 4], passes > 40), "{passes}")
+                assert!(!smallest || set == [3, 4], "{passes}: {set:?}");
+                found += usize::from(smallest);
             }
             Outcome::Passes => {}
             other @ (Outcome::None | Outcome::Deadline) => panic!("{passes}: {other:?}"),
         }
     }
+    assert!(found > 20, "{found}");
 }
 
 /// A model whose time is up after so many rounds.

@@ -73,8 +73,16 @@ pub(crate) struct ExplainJob {
     pub(crate) landmarks: Option<Landmarks>,
     /// Whether the caller named the segmentation.
     pub(crate) cut_given: bool,
-    pub(crate) counterfactual: Option<Counterfactual>,
+    pub(crate) counterfactual: Option<Change>,
     pub(crate) language: Language,
+}
+
+/// A change of the decision that is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) search: Counterfactual,
+    /// Whether parts of the face are replaced; settled once it is known whether there are any.
+    pub(crate) parts: Option<bool>,
 }
 
 /// What is made only when asked for.
@@ -237,13 +245,14 @@ pub(crate) fn explain(
     })
 }
 
-fn counterfactual(given: v1::CounterfactualSearch, wrong: &mut Vec<Violation>) -> Counterfactual {
+fn counterfactual(given: v1::CounterfactualSearch, wrong: &mut Vec<Violation>) -> Change {
     use unmask_explainer::counterfactual::{PASSES, REGIONS};
     let (path, clean) = ("counterfactual", Preset::Clean);
-    Counterfactual {
+    let search = Counterfactual {
         regions: REGIONS.integer(given.regions.map(u64::from), clean, path, wrong) as usize,
         passes: PASSES.integer(given.max_passes.map(u64::from), clean, path, wrong),
-    }
+    };
+    Change { search, parts: given.parts }
 }
 
 fn language(tag: &str, wrong: &mut Vec<Violation>) -> Language {

@@ -103,7 +103,7 @@ impl ExplainJob {
     /// Upper bound of the passes after the explanation, which its budget does not bound.
     pub(crate) fn beside(&self) -> u64 {
         let checks = if self.outputs.sentences { CHECKS } else { 0 };
-        let counterfactual = self.counterfactual.map_or(0, |search| search.passes);
+        let counterfactual = self.counterfactual.map_or(0, |change| change.search.passes);
         let again = if self.outputs.steadiness { again_announced(self) } else { 0 };
         checks + counterfactual + again
     }

@@ -20,9 +20,10 @@ pub(crate) fn resolved(job: &ExplainJob) -> v1::Resolved {
         segmentation: Some(v1::Segmentation { kind: Some(segmentation_kind(&job.cut)) }),
         budget: (job.budget != Budget::default()).then_some(v1::Budget { max_passes, target_error }),
         landmarks: job.landmarks.map(super::faces::landmarks),
-        counterfactual: job.counterfactual.map(|search| v1::CounterfactualSearch {
-            regions: Some(search.regions as u32),
-            max_passes: Some(search.passes as u32),
+        counterfactual: job.counterfactual.map(|change| v1::CounterfactualSearch {
+            regions: Some(change.search.regions as u32),
+            max_passes: Some(change.search.passes as u32),
+            parts: change.parts,
         }),
         face_sought: matches!(job.face, Whose::Sought { .. }),
         language: if job.outputs.sentences { job.language.tag().into() } else { String::new() },

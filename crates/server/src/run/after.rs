@@ -175,7 +175,7 @@ impl After<'_> {
         &self,
         map: &Map,
         areas: &Areas,
-        (seen, of_face): (&Seen, bool),
+        seen: &Seen,
         fills: &Fills,
         caller: &Caller,
     ) -> Result<Beside, RequestError> {
@@ -184,13 +184,13 @@ impl After<'_> {
             found.checks = self.checks(areas)?;
             found.late |= found.checks.is_empty() && !areas.found.is_empty();
         }
-        if let Some(search) = &self.job.counterfactual {
-            // Regions that the caller names are meant.
-            let changed = if self.job.cut_given {
-                let own = Areas::regions(map, self.reading, self.context.segments, usize::MAX);
-                self.changed(search, &own, self.job.is_cut_by_parts())?
+        if let Some(change) = &self.job.counterfactual {
+            let of_face = change.parts == Some(true);
+            let changed = if of_face {
+                self.changed(&change.search, areas, true)?
             } else {
-                self.changed(search, areas, of_face)?
+                let own = Areas::regions(map, self.reading, self.context.segments, usize::MAX);
+                self.changed(&change.search, &own, false)?
             };
             found.late |= changed.outcome == Outcome::Deadline;
             found.changed = Some(changed);
@@ -206,11 +206,11 @@ impl After<'_> {
     }
 
     /// What is answered where the deadline came before anything of it.
-    pub(super) fn late(&self, areas: &Areas, of_face: bool) -> Beside {
-        let changed = self.job.counterfactual.map(|_| Changed {
+    pub(super) fn late(&self, areas: &Areas) -> Beside {
+        let changed = self.job.counterfactual.map(|change| Changed {
             outcome: Outcome::Deadline,
             areas: Arc::clone(&areas.labels),
-            of_face,
+            of_face: change.parts == Some(true),
             candidates: 0,
             passes: 0,
             area_share: 0.0,

@@ -120,6 +120,7 @@ impl<'a> Begun<'a> {
             let unknown = || RequestError::Missed(Violation::new("segmentation.parts", message));
             *known = Some(Arc::clone(parts.as_ref().ok_or_else(unknown)?));
         }
+        face::settle_change(job, parts.is_some())?;
         let job = &*job;
         let spec = job.subject.served.spec();
         let segments = cut(&job.cut, spec, &seen.tensor, job.seed, "segmentation", &caller.trace)?;
@@ -176,10 +177,10 @@ impl<'a> Begun<'a> {
         // Whose time is up gets what there is.
         let found = match ended {
             _ if job.beside() == 0 => Beside::default(),
-            Ended::Deadline => after.late(&named, parts.is_some()),
-            Ended::All | Ended::Stopped | Ended::Budget => caller
-                .trace
-                .step("after", || after.all(&map, &named, (&seen, parts.is_some()), fills, caller))?,
+            Ended::Deadline => after.late(&named),
+            Ended::All | Ended::Stopped | Ended::Budget => {
+                caller.trace.step("after", || after.all(&map, &named, &seen, fills, caller))?
+            }
         };
         caller.rounds_ended(if found.late { Ended::Deadline } else { ended }, forward.folded_at());
 

@@ -81,6 +81,19 @@ pub(super) fn parts_seen(job: &mut ExplainJob, frame: &Frame) -> Result<Option<A
     Ok(None)
 }
 
+/// Settles whether parts of the face are what is replaced for another decision.
+pub(super) fn settle_change(job: &mut ExplainJob, known: bool) -> Result<(), RequestError> {
+    let usual = known && (!job.cut_given || job.is_cut_by_parts());
+    let Some(change) = &mut job.counterfactual else { return Ok(()) };
+    if change.parts == Some(true) && !known {
+        let message =
+            "no face was found in what the model sees; leave it out for the regions of the segmentation";
+        return Err(RequestError::Missed(Violation::new("counterfactual.parts", message)));
+    }
+    change.parts.get_or_insert(usual);
+    Ok(())
+}
+
 /// The area that two rectangles share, over that of both together: 0 to 1.
 fn overlap(a: Rect, b: Rect) -> f64 {
     let along = |a: (u32, u32), b: (u32, u32)| {
