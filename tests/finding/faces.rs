@@ -148,10 +148,10 @@ async fn a_face_that_is_looked_for_is_the_largest_or_the_one_that_the_crop_shows
     assert_adds_up(largest.cost.as_ref().unwrap());
     let third = explain(&service, asked(faces[2].crop, search())).await.unwrap();
     assert_eq!(third.face.as_ref(), Some(&faces[2]));
-    // One pass of the face model more than with the landmarks that it finds, and the same answer.
+    // At most two passes of the face model more than with the landmarks that it finds, and the same answer.
     let told = explain(&service, asked(faces[2].crop, known(&faces[2]))).await.unwrap();
     assert_eq!((&told.map, &told.parts), (&third.map, &third.parts));
-    assert_eq!(told.cost.unwrap().announced + 1, third.cost.unwrap().announced);
+    assert_eq!(told.cost.unwrap().announced + 2, third.cost.unwrap().announced);
     // Where the crop shows none, there are no parts, and that is said.
     let nobody = explain(&service, asked(Some(v1::Box { x: 700, y: 10, width: 100, height: 100 }), search()));
     let nobody = nobody.await.unwrap();

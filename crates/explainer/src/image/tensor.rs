@@ -23,11 +23,13 @@ pub fn to_tensor(picture: &Picture, crop: Rect, input: &InputSpec) -> Tensor {
     in_units(&resize(picture.pixels(), crop, size, input.resize, input.antialias), input)
 }
 
-/// All of a picture without a change of its shape: as large as fits into the top left of the model's frame, on black; and how many
-/// pixels of the picture one of the frame is.
-pub fn to_fit(picture: &Picture, input: &InputSpec) -> (Tensor, f64) {
+/// All of a picture without a change of its shape: in the top left of the model's frame, on black, as large as fits into `share` of its
+/// sides, 0 to 1; and how many pixels of the picture one of the frame is.
+pub fn to_fit(picture: &Picture, input: &InputSpec, share: f64) -> (Tensor, f64) {
     let (width, height) = (picture.width(), picture.height());
-    let (size, scale) = fitted((width, height), input);
+    let side = |side: usize| ((side as f64 * share).round() as usize).clamp(1, side);
+    let within = InputSpec { width: side(input.width), height: side(input.height), ..input.clone() };
+    let (size, scale) = fitted((width, height), &within);
     let small = resize(picture.pixels(), Rect::whole(width, height), size, input.resize, input.antialias);
     let mut framed = RgbImage::new(input.width as u32, input.height as u32);
     image::imageops::replace(&mut framed, &small, 0, 0);
@@ -170,12 +172,12 @@ mod tests {
         // Red, 4 x 2 pixels, into a frame of 3 x 2.
         let picture = Picture::new(RgbImage::from_pixel(4, 2, Rgb([255, 0, 0])));
         let input = InputSpec { width: 3, mean: [0.0; 3], std: [1.0; 3], ..input(Colour::Rgb, (0.0, 255.0)) };
-        let (tensor, scale) = to_fit(&picture, &input);
+        let (tensor, scale) = to_fit(&picture, &input, 1.0);
         assert_eq!(scale, 4.0 / 3.0);
         // Two rows of four pixels become a row and a half, which is two.
         assert_eq!(tensor.channel(0), [255.0; 6]);
         let picture = Picture::new(RgbImage::from_pixel(6, 2, Rgb([255, 0, 0])));
-        let (tensor, scale) = to_fit(&picture, &input);
+        let (tensor, scale) = to_fit(&picture, &input, 1.0);
         assert_eq!((tensor.channel(0), scale), (&[255.0, 255.0, 255.0, 0.0, 0.0, 0.0][..], 2.0));
     }
 }

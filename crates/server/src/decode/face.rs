@@ -9,6 +9,7 @@ use unmask_protocol::v1::{self, face_choice::Kind};
 
 use super::Sight;
 use crate::error::RequestError;
+use crate::run::LOOKS;
 
 /// Left eye in the picture, right eye, tip of the nose, left and right corner of the mouth, in pixels of the picture as displayed.
 pub(crate) type Landmarks = [(f64, f64); 5];
@@ -33,7 +34,7 @@ impl Whose {
     pub(crate) fn announced(&self) -> u64 {
         match self {
             Self::Nobodys | Self::Known(_) => 0,
-            Self::Sought { .. } => 1,
+            Self::Sought { .. } => LOOKS,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     EvaluateJob, ExplainJob, FaceBoxJob, FacesJob, FillChoice, Kind, Outputs, Plan, REFERENCE_PASSES, Subject,
 };
 use crate::admission::Price;
-use crate::run::{CHECKS, again_announced};
+use crate::run::{CHECKS, LOOKS, again_announced};
 
 /// A job that costs something.
 pub(crate) trait Priced {
@@ -26,7 +26,7 @@ impl Priced for Subject {
 
 impl Priced for FacesJob {
     fn price(&self, limits: &image::Limits) -> Price {
-        Price { passes: 1, bytes: decoding(&self.image, limits) }
+        Price { passes: LOOKS, bytes: decoding(&self.image, limits) }
     }
 }
 

@@ -271,6 +271,8 @@ fn bill(
         Saving { why: Why::Duplicate, passes: whole.duplicate },
         Saving { why: Why::of(ended), passes: unused - beside },
         Saving { why: Why::of(late), passes: beside },
+        // A face that is not large is looked at once.
+        Saving { why: Why::Converged, passes: job.face.announced().saturating_sub(looked.run) },
     ];
     let unused = unused.into_iter().filter(|saving| saving.passes > 0);
     // What has been asked after the method is no part of what a budget of the same request would be.

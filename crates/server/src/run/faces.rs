@@ -8,7 +8,7 @@ use unmask_explainer::face::{self, Face};
 use unmask_explainer::image::{self, Limits, Picture, Rect};
 use unmask_pool::{Meter, Served};
 
-use super::{Bill, Caller, read, whole};
+use super::{Bill, Caller, Saving, Why, read, whole};
 use crate::decode::FacesJob;
 use crate::error::RequestError;
 use crate::telemetry::Trace;
@@ -25,27 +25,36 @@ pub(crate) struct Faces {
     pub(crate) bill: Bill,
 }
 
+/// Passes of looking for faces, at most.
+pub(crate) const LOOKS: u64 = 2;
+/// A face whose larger side is more of the picture's than this is looked at again, smaller: what fills a network's field of view it places
+/// badly. Both are measured by `models/faces/large.py`.
+const LARGE: f64 = 0.7;
+/// The share of the frame that it then has.
+const AGAIN: f64 = 0.6;
+/// Least share of the area of both that two looks at one face have in common.
+const SAME: f64 = 0.3;
+
 /// Finds the faces of a picture.
 pub(crate) fn faces(job: &FacesJob, limits: &Limits, caller: &Caller) -> Result<Faces, RequestError> {
     let started = Instant::now();
-    let spec = job.finder.spec();
-    let Framed { picture, tensor, scale } = framed(&job.image, &spec.input, limits, &caller.trace)?;
-    let displayed = (picture.width(), picture.height());
+    let picture = caller.trace.step("decode", || read(&job.image, limits, "image"))?;
     let decode = started.elapsed();
-    let (faces, meter) =
-        seen(&job.finder, job.detector.spec(), (&tensor, scale, displayed), limits.min_side, caller)?;
+    let detector = job.detector.spec();
+    let (faces, meter) = look(&job.finder, detector, &picture, limits.min_side, caller)?;
+    let saved = Saving { why: Why::Converged, passes: LOOKS - meter.run };
     let bill = Bill {
-        announced: 1,
+        announced: LOOKS,
         meter,
-        savings: Vec::new(),
+        savings: Some(saved).into_iter().filter(|saved| saved.passes > 0).collect(),
         decode,
         render: Duration::ZERO,
         total: started.elapsed(),
     };
-    Ok(Faces { faces, displayed, bill })
+    Ok(Faces { faces, displayed: (picture.width(), picture.height()), bill })
 }
 
-/// Looks for faces in a picture that has been decoded: one pass.
+/// Looks for faces in a picture that has been decoded: one pass, and another where a face fills most of it.
 pub(super) fn look(
     finder: &Served,
     detector: &ModelSpec,
@@ -53,22 +62,27 @@ pub(super) fn look(
     least: u32,
     caller: &Caller,
 ) -> Result<(Vec<Found>, Meter), RequestError> {
-    let (tensor, scale) = image::to_fit(picture, &finder.spec().input);
-    seen(finder, detector, (&tensor.into(), scale, (picture.width(), picture.height())), least, caller)
-}
-
-/// The faces of a picture in the face model's frame, of which one pixel is so many of the picture's.
-fn seen(
-    finder: &Served,
-    detector: &ModelSpec,
-    (tensor, scale, displayed): (&Arc<Tensor>, f64, (u32, u32)),
-    least: u32,
-    caller: &Caller,
-) -> Result<(Vec<Found>, Meter), RequestError> {
-    let spec = finder.spec();
+    let (spec, displayed) = (finder.spec(), (picture.width(), picture.height()));
     let forward = finder.job(caller.quiet())?;
-    let unanswered = caller.unanswered(1, &forward);
-    let scores = whole(&forward, &[tensor])?;
+    let unanswered = caller.unanswered(LOOKS, &forward);
+    let seen = |share: f64| {
+        let (tensor, scale) = image::to_fit(picture, &spec.input, share);
+        let scores = whole(&forward, &[&tensor.into()])?;
+        Ok::<_, RequestError>(face::find(scores.row(0), &spec.input, scale, displayed))
+    };
+    let mut faces = seen(1.0)?;
+    let most = f64::from(displayed.0.max(displayed.1));
+    let share = faces.first().map_or(0.0, |largest| largest.side() / most);
+    if share > LARGE {
+        let again = seen(AGAIN / share)?;
+        for face in faces.iter_mut().filter(|face| face.side() / most > LARGE) {
+            let common = |other: &&Face| face.overlap_of(other.corners);
+            let best = again.iter().max_by(|a, b| common(a).total_cmp(&common(b)));
+            if let Some(best) = best.filter(|best| common(best) >= SAME) {
+                *face = best.clone();
+            }
+        }
+    }
     unanswered.answered(&[]);
     let of_model = match spec.task {
         Task::Faces { scale, drop, .. } => (scale, drop),
@@ -79,7 +93,7 @@ fn seen(
         PictureKind::Face { factor } => factor,
         PictureKind::Whole => 1.0,
     };
-    let faces = face::find(scores.row(0), &spec.input, scale, displayed)
+    let faces = faces
         .into_iter()
         .map(|face| {
             let crop = face::crop(&face, factor, of_model, displayed, least);
@@ -107,7 +121,7 @@ pub(super) fn framed(
 ) -> Result<Framed, RequestError> {
     trace.step("decode", || {
         let picture = read(bytes, limits, "image")?;
-        let (tensor, scale) = image::to_fit(&picture, input);
+        let (tensor, scale) = image::to_fit(&picture, input, 1.0);
         Ok(Framed { picture, tensor: Arc::new(tensor), scale })
     })
 }

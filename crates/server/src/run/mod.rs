@@ -29,7 +29,7 @@ pub(crate) use self::evaluate::{Evaluation, Outcome, Scored, evaluate};
 pub(crate) use self::explain::{Adversarial, Explained, explain};
 pub(crate) use self::face::Met;
 pub(crate) use self::face_box::{ExplainedFace, explain_face};
-pub(crate) use self::faces::{Faces, faces};
+pub(crate) use self::faces::{Faces, LOOKS, faces};
 pub(crate) use self::live::{Live, News, Partial, Progress};
 pub(crate) use self::predict::{Predicted, fake_probability, predict};
 pub(crate) use self::sift::{Sifted, sift};
