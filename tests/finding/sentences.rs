@@ -112,7 +112,8 @@ async fn a_mouth_is_named_by_what_was_done_to_it() {
     let still = found.prediction.as_ref().unwrap().fake;
     assert_eq!(effect[0].text.contains("still calls it manipulated"), still, "{effect:?}");
     let control = of_kind(&answer, v1::SentenceKind::Control);
-    let better = found.value < middle.value;
+    let percent = |check: &v1::Check| (100.0 * check.prediction.as_ref().unwrap().fake_probability).round();
+    let better = percent(found) < percent(middle);
     assert_eq!(control[0].text.contains("is better than that guess"), better, "{control:?}");
     // The same in German.
     let german = v1::ExplainRequest { language: "de".into(), ..told("astronaut-mouth.png") };

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the main job on a real picture, over gRPC.
+//! `cargo xtask demo`: the main job on a real picture, over gRPC, and the page for whoever decides.
 
 use std::process::Command;
 
@@ -27,6 +27,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
             .args(["explain", FAKE, "--server", &url, "--save-fill", "--out"])
             .arg(&out),
     )?;
-    say(&format!("open {}", out.join("astronaut-mouth.overlay.png").display()));
+    let page = out.join("report.html");
+    tools::run(
+        Command::new(&unmask).current_dir(root()).args(["report", FAKE, "--server", &url, "-o"]).arg(&page),
+    )?;
+    let overlay = out.join("astronaut-mouth.overlay.png");
+    say(&format!("open {} and, in a browser, {}", overlay.display(), page.display()));
     Ok(())
 }

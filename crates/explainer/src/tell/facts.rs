@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub target: &'a str,
     /// The explained scalar.
     pub value: f64,
+    /// Whether it tells manipulated from real, and not kinds of manipulation from each other.
+    pub is_of_decision: bool,
     /// How the map reads.
     pub reading: Reading,
     /// Whether areas are parts of a face.

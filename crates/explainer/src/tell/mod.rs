@@ -15,7 +15,7 @@ pub use self::facts::{Area, Change, Facts, Name, Side, Told, Trial, Where};
 pub use self::language::Language;
 use self::language::filled;
 pub use self::number::Quantity;
-use self::number::Words;
+use self::number::{Words, rounded};
 
 /// What a sentence speaks of, in the order in which they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,6 +125,17 @@ impl Teller<'_> {
         self.say(Subject::Effect, key, words.percent("after", found.fake, Quantity::Trial(0)));
         let words = self.words().percent("after", rest.fake, Quantity::Trial(1));
         self.say(Subject::Effect, if rest.is_fake { "rest_fake" } else { "rest_real" }, words);
+        if facts.is_of_decision {
+            let words = self.words().percent("before", facts.fake, Quantity::Fake);
+            let words = words.percent("middle", middle.fake, Quantity::Trial(2));
+            let words = words.percent("after", found.fake, Quantity::Trial(0));
+            // As they are shown: what reads as equal is no better.
+            let shown = |fake: f64| if facts.is_fake { rounded(fake) } else { -rounded(fake) };
+            let after = shown(found.fake);
+            let is_better = after < shown(middle.fake) && after < shown(facts.fake);
+            self.say(Subject::Control, if is_better { "better" } else { "worse" }, words);
+            return;
+        }
         // What matters for or against need not lower the score.
         if facts.reading == Reading::Importance {
             return;
@@ -132,10 +143,9 @@ impl Teller<'_> {
         let words = self.words().text("target", facts.target).signed("before", facts.value, Quantity::Value);
         let words = words.signed("middle", middle.value, Quantity::TrialValue(2));
         let words = words.signed("after", found.value, Quantity::TrialValue(0));
-        // As they are shown: what reads as equal is no better.
         let lower = |a: f64, b: f64| (100.0 * a).round() < (100.0 * b).round();
         let is_better = lower(found.value, middle.value) && lower(found.value, facts.value);
-        self.say(Subject::Control, if is_better { "better" } else { "worse" }, words);
+        self.say(Subject::Control, if is_better { "score_better" } else { "score_worse" }, words);
     }
 
     fn counterfactual(&mut self) {

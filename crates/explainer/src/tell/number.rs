@@ -66,9 +66,7 @@ impl<'a> Words<'a> {
 
     /// A share as a percentage: whole numbers from 10 on, else one decimal.
     pub(super) fn percent(self, word: &'a str, share: f64, what: Quantity) -> Self {
-        let percent = 100.0 * share;
-        let decimals = if percent >= 9.95 { 0 } else { 1 };
-        let number = self.decimal(format!("{percent:.decimals$}"));
+        let number = self.decimal(percent(share));
         let text = filled(self.language.text("number", "percent"), &[("number", &number)]);
         self.number(word, text, what)
     }
@@ -111,6 +109,18 @@ impl<'a> Words<'a> {
     fn decimal(&self, number: String) -> String {
         number.replace('.', self.language.text("number", "decimal"))
     }
+}
+
+/// A share in percent, as it is shown.
+fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    let decimals = if percent >= 9.95 { 0 } else { 1 };
+    format!("{percent:.decimals$}")
+}
+
+/// The same as a number again.
+pub(super) fn rounded(share: f64) -> f64 {
+    percent(share).parse().unwrap_or(100.0 * share)
 }
 
 /// What is shown as 0 has no sign.

@@ -22,6 +22,7 @@ fn facts(found: &[Area]) -> Facts<'_> {
         fake: 0.971,
         target: "mouth",
         value: 2.84,
+        is_of_decision: true,
         reading: Reading::Evidence,
         is_named: true,
         is_flat: false,
@@ -84,7 +85,8 @@ fn an_explanation_is_better_than_the_middle_only_where_that_can_be_read() {
         (1.0, 1.5, Reading::Importance, None),
     ] {
         let trials = Some([trial(true, 0.9, value), trial(true, 0.9, 2.0), trial(true, 0.9, middle)]);
-        let told = said(&Facts { trials, reading, ..facts(&found) }, Subject::Control);
+        let facts = Facts { trials, reading, is_of_decision: false, ..facts(&found) };
+        let told = said(&facts, Subject::Control);
         assert_eq!(told.first().map(|text| text.contains("is better than")), better, "{told:?}");
     }
 }
@@ -92,25 +94,41 @@ fn an_explanation_is_better_than_the_middle_only_where_that_can_be_read() {
 #[test]
 fn what_happens_when_it_is_replaced_is_said_as_it_happened() {
     let found = [area(Part::Mouth, 0, 0.7)];
-    for (was, hidden, better, effect, control) in [
-        (true, trial(false, 0.12, -2.0), 1.0, "the detector calls it real, and gives 12 %", "is better than"),
+    for (was, hidden, middle, effect, control) in [
+        (true, trial(false, 0.12, -2.0), 0.5, "the detector calls it real, and gives 12 %", "is better than"),
+        // Both are shown as 80 %.
         (
             true,
-            trial(true, 0.8, 1.5),
-            1.0,
+            trial(true, 0.797, 1.5),
+            0.802,
             "still calls it manipulated, with 80 % where it was 97 %",
             "is no better",
         ),
         (
-            false,
+            true,
             trial(true, 0.8, 1.5),
-            2.0,
-            "calls it manipulated, with 80 % where it was 97 %",
+            0.7,
+            "still calls it manipulated, with 80 % where it was 97 %",
+            "is no better",
+        ),
+        // It makes the detector surer.
+        (
+            true,
+            trial(true, 0.98, 1.5),
+            0.99,
+            "still calls it manipulated, with 98 % where it was 97 %",
+            "is no better",
+        ),
+        (
+            false,
+            trial(true, 0.99, 1.5),
+            0.98,
+            "calls it manipulated, with 99 % where it was 97 %",
             "is better than",
         ),
-        (false, trial(false, 0.3, 1.5), 1.5, "still calls it real", "is no better"),
+        (false, trial(false, 0.3, 1.5), 0.5, "still calls it real", "is no better"),
     ] {
-        let trials = Some([hidden, trial(true, 0.9, 2.0), trial(true, 0.95, better)]);
+        let trials = Some([hidden, trial(true, 0.9, 2.0), trial(true, middle, 0.0)]);
         let facts = Facts { trials, is_fake: was, ..facts(&found) };
         let (effects, controls) = (said(&facts, Subject::Effect), said(&facts, Subject::Control));
         assert!(effects[0].contains(effect), "{effects:?}");
@@ -180,9 +198,10 @@ fn every_number_that_is_read_is_one_that_is_told() {
     let trials = Some([trial(false, 0.111, -1.25), trial(true, 0.222, 0.5), trial(true, 0.333, 1.75)]);
     let change =
         Some(Change::Found { names: vec![region], area_share: 0.0765, smallest: true, candidates: 12 });
-    for language in Language::ALL {
+    for (language, is_of_decision) in Language::ALL.into_iter().flat_map(|l| [(l, true), (l, false)]) {
         let facts = Facts {
             language,
+            is_of_decision,
             trials,
             change: change.clone(),
             error: Some(0.0123),

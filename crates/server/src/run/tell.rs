@@ -35,6 +35,10 @@ pub(super) fn tell(
         fake: fake_probability(spec, &explained.logits),
         target: &explained.decision.label,
         value: explained.image_score,
+        is_of_decision: {
+            let target = &explained.decision.target;
+            target.pro().contains(&spec.output.real) || target.contra().contains(&spec.output.real)
+        },
         reading: explained.reading,
         is_named: explained.parts.is_some(),
         is_flat: is_flat(&explained.map, explained.reading),

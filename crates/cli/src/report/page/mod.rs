@@ -257,7 +257,8 @@ mod tests {
     #[test]
     fn a_search_that_found_nothing_is_told_as_such() {
         for (end, words) in [
-            (v1::CounterfactualEnd::None, "None was found: "),
+            (v1::CounterfactualEnd::None, "There is none: "),
+            (v1::CounterfactualEnd::Passes, "None was found in the passes that there were"),
             (v1::CounterfactualEnd::Deadline, "The deadline came before one was found."),
         ] {
             let found =
