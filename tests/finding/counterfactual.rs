@@ -78,7 +78,7 @@ async fn where_nothing_changes_the_decision_that_is_said() {
     // What is replaced by itself is not changed.
     let fill = image_fill(sample("astronaut-mouth.png"));
     for (regions, end, words) in [
-        (4, CounterfactualEnd::None, "No set of the 4 parts that were tried changes the decision"),
+        (4, CounterfactualEnd::None, "No set of the 4 candidates changes the decision"),
         (12, CounterfactualEnd::Passes, "not all were tried"),
     ] {
         let search = v1::CounterfactualSearch { regions: Some(regions), ..Default::default() };

@@ -245,6 +245,19 @@ async fn whoever_leaves_gives_back_a_place() {
         drop(browser);
         until(|| server.service.waiting().1 == 0).await;
     }
+    // Of a call that is answered whole, and with a byte of a next request on its way.
+    for more in [&b""[..], b"G"] {
+        let mut browser = Browser::connect(server.address).await;
+        let body = framed(&prost::Message::encode_to_vec(&masks(100_000)));
+        browser.begin(EXPLAIN, &body, &[]).await.unwrap();
+        browser.more(more).await.unwrap();
+        until(|| server.service.waiting().1 == 1).await;
+        let before = server.service.passes();
+        drop(browser);
+        until(|| server.service.waiting().1 == 0).await;
+        // It has not run to its end.
+        assert!(server.service.passes() - before < 50_000, "it was not seen that the client has left");
+    }
     assert!(server.client().await.predict(one()).await.is_ok());
 }
 

@@ -86,6 +86,15 @@ impl Browser {
         self.send(&format!("POST {path}"), &all, body).await
     }
 
+    /// Sends more than was asked for.
+    ///
+    /// # Errors
+    /// When the connection ends before.
+    pub async fn more(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
     async fn send(&mut self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<()> {
         let mut head = format!("{line} HTTP/1.1\r\n");
         for (name, value) in headers {

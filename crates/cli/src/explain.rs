@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -24,6 +24,7 @@ pub(crate) async fn run(args: Explain) -> anyhow::Result<ExitCode> {
     }
     let stems = stems(&paths)?;
     let template = request(&args)?;
+    spared(&paths, &stems, &args.out)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     if together {
         return many::run(&args, template, paths.into_iter().zip(stems)).await;
@@ -113,6 +114,19 @@ fn request(args: &Explain) -> anyhow::Result<v1::ExplainRequest> {
         counterfactual: args.counterfactual.then(v1::CounterfactualSearch::default),
         ..how::request(&args.how)?
     })
+}
+
+/// Looks that no picture has the name of what is written for another.
+fn spared(paths: &[PathBuf], stems: &[String], out: &Path) -> anyhow::Result<()> {
+    let Ok(out) = out.canonicalize() else { return Ok(()) };
+    for path in paths.iter().filter_map(|path| path.canonicalize().ok()) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_written = stems.iter().any(|stem| files::is_written(&name, stem));
+        if is_written && path.parent() == Some(&*out) {
+            bail!("{} would be written over by an answer; name another folder with --out", path.display());
+        }
+    }
+    Ok(())
 }
 
 /// File names without their endings; two pictures must not write over each other.

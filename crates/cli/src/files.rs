@@ -1,5 +1,7 @@
 //! What `explain` and `faces --why` write beside a picture's name.
 
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -120,11 +122,26 @@ pub(crate) fn is_done(dir: &Path, stem: &str) -> bool {
     ["json", "skipped.json"].iter().any(|ending| dir.join(format!("{stem}.{ending}")).exists())
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Writes a file so that it is there whole or not at all. What is no file, such as a pipe or a device, is written to as it is; of a
+/// link it is the file that it leads to.
 pub(crate) fn keep(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let write = || std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    let write = || -> std::io::Result<()> {
+        let there = std::fs::metadata(path);
+        if there.as_ref().is_ok_and(|there| !there.is_file()) {
+            return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        }
+        let path = if there.is_ok() { path.canonicalize()? } else { path.to_path_buf() };
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // As any other file: what the user's mask leaves.
+        let mut part = tempfile::Builder::new()
+            .prefix(".unmask-")
+            .suffix(".part")
+            .permissions(std::fs::Permissions::from_mode(0o666))
+            .tempfile_in(dir)?;
+        part.write_all(bytes)?;
+        part.persist(&path)?;
+        Ok(())
+    };
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -137,9 +154,50 @@ fn npy(map: &v1::Map) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The endings of everything that is written beside a picture's name.
+const ENDINGS: [&str; 7] =
+    [".json", ".npy", ".overlay.png", ".errors.npy", ".fill.png", ".counterfactual.png", ".skipped.json"];
+
+/// Whether a file in the folder of the answers has a name that an answer of this stem may get, of a face's number too.
+pub(crate) fn is_written(file: &str, stem: &str) -> bool {
+    let Some(rest) = file.strip_prefix(stem) else { return false };
+    let rest =
+        rest.strip_prefix('-').map_or(rest, |number| number.trim_start_matches(|c: char| c.is_ascii_digit()));
+    ENDINGS.contains(&rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_answers_are_known() {
+        for (file, expected) in [
+            ("a.overlay.png", true),
+            ("a-12.fill.png", true),
+            ("a.png", false),
+            ("ab.json", false),
+            ("a-b.json", false),
+        ] {
+            assert_eq!(is_written(file, "a"), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_what_is_no_file_stays_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("a"), dir.path().join("l"));
+        keep(&file, b"one").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        // Somebody else's, and no way in.
+        std::os::unix::fs::symlink(&file, dir.path().join("a.part")).unwrap();
+        keep(&link, b"two").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"two");
+        assert!(link.is_symlink() && std::fs::read_dir(dir.path()).unwrap().count() == 3);
+        keep(Path::new("/dev/null"), b"three").unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+        assert!(keep(&dir.path().join("none/a"), b"four").is_err());
+    }
 
     #[test]
     fn a_map_is_written_as_numpy_reads_it() {

@@ -38,8 +38,8 @@ pub struct Facts<'a> {
     pub change: Option<Change>,
     /// The largest standard error of a region, as a share.
     pub error: Option<f64>,
-    /// The correlation with another explanation, and whether the same area comes first.
-    pub steady: Option<(f64, bool)>,
+    /// The correlation with another explanation, and whether the same area comes first; nothing comes first where either is flat.
+    pub steady: Option<(f64, Option<bool>)>,
     /// What ended the explanation early.
     pub cut_short: Option<Told>,
     /// Passes that it is made of.

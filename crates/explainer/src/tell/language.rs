@@ -29,7 +29,9 @@ impl Language {
 
     /// The language of a tag, such as "en" or "en-GB": what comes behind the first part is left out of account.
     pub fn named(tag: &str) -> Option<Self> {
-        let language = tag.split('-').next().unwrap_or_default();
+        // As long as tags get (RFC 5646, section 4.4.1).
+        let is_tag = tag.len() <= 35 && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let language = tag.split('-').next().filter(|_| is_tag).unwrap_or_default();
         Self::ALL.into_iter().find(|one| one.tag().eq_ignore_ascii_case(language))
     }
 
@@ -115,7 +117,9 @@ mod tests {
         ] {
             assert_eq!(Language::named(tag), language, "{tag}");
         }
-        assert_eq!((Language::named("fr"), Language::named("")), (None, None));
+        for tag in ["fr", "", "en-\n", "../en", "en_GB"] {
+            assert_eq!(Language::named(tag), None, "{tag}");
+        }
     }
 
     #[test]

@@ -188,7 +188,8 @@ impl Teller<'_> {
             self.say(Subject::Certainty, "error", words);
         }
         match facts.steady {
-            Some((correlation, same)) => {
+            Some((_, None)) => self.say(Subject::Certainty, "flat", self.words()),
+            Some((correlation, Some(same))) => {
                 let words = self.words().plain("correlation", correlation, Quantity::Correlation);
                 self.say(Subject::Certainty, if same { "same" } else { "other" }, words);
             }

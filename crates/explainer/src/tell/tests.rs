@@ -152,10 +152,10 @@ fn a_counterfactual_is_the_least_only_where_that_was_tried() {
         (
             found(false),
             true,
-            "is enough for it to be called real; whether fewer of the 12 parts would do was not tried to the end",
+            "is enough for it to be called real; whether fewer of the 12 candidates would do was not tried to the end",
         ),
         (found(true), false, "for it to be called manipulated is"),
-        (Change::None { candidates: 12, all: true }, true, "No set of the 12 parts that were tried changes"),
+        (Change::None { candidates: 12, all: true }, true, "No set of the 12 candidates changes"),
         (Change::None { candidates: 12, all: false }, true, "not all were tried"),
         (Change::Late, true, "could not be tried"),
     ] {
@@ -176,12 +176,14 @@ fn how_sure_it_is_and_what_it_does_not_show_are_always_said() {
     let cut = Facts {
         cut_short: Some(Told::Budget),
         error: Some(0.034),
-        steady: Some((0.874, true)),
+        steady: Some((0.874, Some(true))),
         ..facts(&[])
     };
     let certain = said(&cut, Subject::Certainty);
     assert!(certain[0].contains("ended the explanation early, after 172 passes"), "{certain:?}");
     assert!(certain[1].contains("3.4 %") && certain[2].contains("the same part comes first"), "{certain:?}");
+    let flat = Facts { steady: Some((0.0, None)), ..facts(&[]) };
+    assert!(said(&flat, Subject::Certainty)[0].contains("cannot be compared"));
     let doubtful = Facts { fill: (0.8, true), is_named: false, ..facts(&[]) };
     let limits = said(&doubtful, Subject::Limit);
     assert!(
@@ -205,7 +207,7 @@ fn every_number_that_is_read_is_one_that_is_told() {
             trials,
             change: change.clone(),
             error: Some(0.0123),
-            steady: Some((0.87, false)),
+            steady: Some((0.87, Some(false))),
             cut_short: Some(Told::Deadline),
             fill: (0.654, true),
             is_named: false,

@@ -92,7 +92,7 @@ pub(super) fn counterfactual(changed: Changed, frame: &Frame, spec: &ModelSpec) 
     }
 }
 
-pub(super) fn steadiness(Steady { correlation, same_first, seed }: Steady) -> v1::Steadiness {
+pub(super) fn steadiness(Steady { correlation, same_first, seed, .. }: Steady) -> v1::Steadiness {
     v1::Steadiness { correlation, same_first, seed }
 }
 

@@ -2,6 +2,7 @@
 //! for another decision, and how much of the explanation stays with another seed.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use unmask_core::{
     Ended, Forward as _, ForwardError, LabelMap, Map, ModelSpec, Perturbation, Ranks, Reading, Round, Tensor,
@@ -143,6 +144,8 @@ impl Changed {
 pub(crate) struct Steady {
     pub(crate) correlation: f64,
     pub(crate) same_first: bool,
+    /// Whether either map is flat, so that there is nothing to compare.
+    pub(crate) is_flat: bool,
     pub(crate) seed: u64,
 }
 
@@ -155,6 +158,8 @@ pub(super) struct After<'a> {
     pub(super) logits: &'a [f32],
     pub(super) reading: Reading,
     pub(super) limits: &'a Limits,
+    /// How long it took until there was a map.
+    pub(super) took: Duration,
 }
 
 /// What was found of what was asked for.
@@ -195,7 +200,12 @@ impl After<'_> {
             found.late |= changed.outcome == Outcome::Deadline;
             found.changed = Some(changed);
         }
-        if self.job.outputs.steadiness {
+        // What takes as long again is not begun where there is less time: a search that is given up is nobody's.
+        let is_in_time = caller
+            .deadline
+            .is_none_or(|deadline| deadline.saturating_duration_since(Instant::now()) >= self.took);
+        found.late |= self.job.outputs.steadiness && !is_in_time;
+        if self.job.outputs.steadiness && is_in_time {
             let seed = self.job.seed.wrapping_add(1);
             let made =
                 super::fill::made(self.job, seed, seen, self.context.segments, self.limits, &caller.trace)?;
@@ -369,9 +379,10 @@ impl After<'_> {
             Some(_) => Areas::parts(map_again, reading, &areas.labels),
             None => Areas::regions(map_again, reading, &areas.labels, usize::MAX),
         };
+        let is_flat = areas.first.is_none() || second.first.is_none();
         let same_first = areas.first.is_some() && areas.first == second.first;
         let correlation = pearson(&map.data, &explanation.map.data).unwrap_or_default();
-        Ok((Some(Steady { correlation, same_first, seed }), searched))
+        Ok((Some(Steady { correlation, same_first, is_flat, seed }), searched))
     }
 }
 

@@ -172,8 +172,16 @@ impl<'a> Begun<'a> {
             Some(parts) => Areas::parts(&map, reading, parts),
             None => Areas::regions(&map, reading, &segments, job.top_regions),
         };
-        let after =
-            After { job, context: &context, forward: &forward, decision: &decision, logits, reading, limits };
+        let after = After {
+            job,
+            context: &context,
+            forward: &forward,
+            decision: &decision,
+            logits,
+            reading,
+            limits,
+            took: started.elapsed(),
+        };
         // Whose time is up gets what there is.
         let found = match ended {
             _ if job.beside() == 0 => Beside::default(),
@@ -265,7 +273,13 @@ fn bill(
     let of_method = announced - job.fill.announced() - job.beside() - job.face.announced();
     // Read once: rounds of the method that were taken back may still have been running when it ended.
     let unused = (of_method + of_beside).saturating_sub(whole.run + whole.duplicate);
-    let beside = of_beside.saturating_sub(whole.asked - own.asked).min(unused);
+    let beside = match ended {
+        // All that the method asked was run.
+        Ended::All => unused - of_method.saturating_sub(own.asked).min(unused),
+        Ended::Stopped | Ended::Budget | Ended::Deadline => {
+            of_beside.saturating_sub(whole.asked - own.asked).min(unused)
+        }
+    };
     let late = if found.late { Ended::Deadline } else { Ended::All };
     let unused = [
         Saving { why: Why::Duplicate, passes: whole.duplicate },

@@ -47,7 +47,10 @@ pub(super) fn tell(
         trials,
         change: explained.changed.as_ref().map(|changed| change(explained, changed)),
         error: explained.error,
-        steady: explained.steady.as_ref().map(|steady| (steady.correlation, steady.same_first)),
+        steady: explained
+            .steady
+            .as_ref()
+            .map(|steady| (steady.correlation, (!steady.is_flat).then_some(steady.same_first))),
         cut_short: match explained.ended {
             Ended::Deadline => Some(Told::Deadline),
             Ended::Budget => Some(Told::Budget),

@@ -1,5 +1,6 @@
 //! One connection, from its handshake to its end.
 
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -21,6 +23,32 @@ use crate::identity::Names;
 pub(super) async fn serve(stream: TcpStream, tls: Option<Arc<Tls>>, house: Arc<House>, settings: Arc<Http2>) {
     // Small answers must not wait for the acknowledgement of their headers.
     let _ = stream.set_nodelay(true);
+    // hyper does not see that a client of HTTP/1.1 has left while it holds bytes that come after a request.
+    let left = left(house.page.as_ref().and_then(|_| stream.as_fd().try_clone_to_owned().ok()));
+    tokio::select! {
+        () = shaken(stream, tls, house, settings) => {}
+        () = left => tracing::debug!("a client has left"),
+    }
+}
+
+/// How often it is looked whether a client has left.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// When the other side of a socket has closed it; never where there is none to look at.
+async fn left(socket: Option<OwnedFd>) {
+    let Some(socket) = socket else { return std::future::pending().await };
+    loop {
+        sleep(LOOK).await;
+        let mut look = [PollFd::new(&socket, PollFlags::RDHUP)];
+        let seen = poll(&mut look, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        let gone = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        if seen.is_ok() && look[0].revents().intersects(gone) {
+            return;
+        }
+    }
+}
+
+async fn shaken(stream: TcpStream, tls: Option<Arc<Tls>>, house: Arc<House>, settings: Arc<Http2>) {
     let Some(tls) = tls else {
         return drive(TokioIo::new(stream), Names::default(), house, &settings).await;
     };
