@@ -7,7 +7,7 @@ use unmask_protocol::v1::explanation_service_server::ExplanationService as _;
 use unmask_protocol::v1::{self, CounterfactualEnd, FacePart};
 use unmask_tests::{assert_adds_up, explain, image_fill, sample, timeless};
 
-use super::{of_kind, service, told};
+use super::{every_method, of_kind, service, told};
 
 fn asked(name: &str) -> v1::ExplainRequest {
     v1::ExplainRequest { counterfactual: Some(v1::CounterfactualSearch::default()), ..told(name) }
@@ -177,19 +177,8 @@ async fn whatever_ends_a_method_the_passes_add_up_and_the_search_tells_its_own()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_can_be_explained_once_more() {
-    use v1::method::Kind;
     let service = service();
-    for kind in [
-        Kind::Rise(v1::Rise { masks: Some(256), ..Default::default() }),
-        Kind::Occlusion(v1::Occlusion { grid: Some(6), ..Default::default() }),
-        Kind::Lime(v1::Lime { samples: Some(256), ..Default::default() }),
-        Kind::Sobol(v1::Sobol { grid: Some(4), design: Some(8), ..Default::default() }),
-        Kind::PartitionShap(v1::PartitionShap { evaluations: Some(256), ..Default::default() }),
-        Kind::KernelShap(v1::KernelShap { samples: Some(256), ..Default::default() }),
-        Kind::Reveal(v1::Reveal::default()),
-        Kind::Hsic(v1::Hsic { masks: Some(256), ..Default::default() }),
-        Kind::Hipe(v1::Hipe { passes: Some(256), ..Default::default() }),
-    ] {
+    for kind in every_method() {
         let request = v1::ExplainRequest {
             method: Some(v1::Method { kind: Some(kind), preset: String::new() }),
             fill: Some(image_fill(sample("astronaut-real.png"))),

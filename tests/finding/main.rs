@@ -28,6 +28,22 @@ fn told(name: &str) -> v1::ExplainRequest {
     }
 }
 
+/// All methods, with few passes.
+fn every_method() -> [v1::method::Kind; 9] {
+    use v1::method::Kind;
+    [
+        Kind::Rise(v1::Rise { masks: Some(256), ..Default::default() }),
+        Kind::Occlusion(v1::Occlusion { grid: Some(6), ..Default::default() }),
+        Kind::Lime(v1::Lime { samples: Some(256), ..Default::default() }),
+        Kind::Sobol(v1::Sobol { grid: Some(4), design: Some(8), ..Default::default() }),
+        Kind::PartitionShap(v1::PartitionShap { evaluations: Some(256), ..Default::default() }),
+        Kind::KernelShap(v1::KernelShap { samples: Some(256), ..Default::default() }),
+        Kind::Reveal(v1::Reveal::default()),
+        Kind::Hsic(v1::Hsic { masks: Some(256), ..Default::default() }),
+        Kind::Hipe(v1::Hipe { passes: Some(256), ..Default::default() }),
+    ]
+}
+
 /// The face that is looked for, the largest where there is no crop.
 fn search() -> Option<v1::FaceChoice> {
     let kind = v1::face_choice::Kind::Search(v1::FaceSearch::default());

@@ -1,9 +1,9 @@
 //! Parts of the face as regions.
 
-use unmask_protocol::v1::{self, method::Kind, segmentation};
+use unmask_protocol::v1::{self, segmentation};
 use unmask_tests::{assert_adds_up, explain, image_fill, sample};
 
-use super::service;
+use super::{every_method, service};
 
 fn by_parts() -> Option<v1::Segmentation> {
     Some(v1::Segmentation { kind: Some(segmentation::Kind::Parts(v1::PartSegmentation {})) })
@@ -12,17 +12,7 @@ fn by_parts() -> Option<v1::Segmentation> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_can_work_on_the_parts_of_the_face() {
     let service = service();
-    for kind in [
-        Kind::Rise(v1::Rise { masks: Some(256), ..Default::default() }),
-        Kind::Occlusion(v1::Occlusion { grid: Some(6), ..Default::default() }),
-        Kind::Lime(v1::Lime { samples: Some(256), ..Default::default() }),
-        Kind::Sobol(v1::Sobol { grid: Some(4), design: Some(8), ..Default::default() }),
-        Kind::PartitionShap(v1::PartitionShap { evaluations: Some(256), ..Default::default() }),
-        Kind::KernelShap(v1::KernelShap { samples: Some(256), ..Default::default() }),
-        Kind::Reveal(v1::Reveal::default()),
-        Kind::Hsic(v1::Hsic { masks: Some(256), ..Default::default() }),
-        Kind::Hipe(v1::Hipe { passes: Some(256), ..Default::default() }),
-    ] {
+    for kind in every_method() {
         let request = v1::ExplainRequest {
             image: sample("astronaut-mouth.png"),
             method: Some(v1::Method { kind: Some(kind), preset: String::new() }),
